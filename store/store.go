@@ -188,6 +188,10 @@ type Creation struct {
 	// Values are the session's first values; nil: none. Their version is 1.
 	Values []byte
 
+	// Inherit copies the values of the replaced session instead, as they are
+	// in this transaction: what a request saved a moment before is not lost.
+	Inherit bool
+
 	// Refresh starts a family of refresh tokens; zero: none.
 	Refresh RefreshSeed
 
