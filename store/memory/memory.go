@@ -1,0 +1,328 @@
+// Package memory keeps sessions in the memory of one process.
+//
+//	sessions, err := counterfoil.New(counterfoil.Config{Store: memory.New(memory.Config{})})
+//
+// It is made for tests and for sites that run as one process. It is not
+// durable: when the process ends, every session ends with it, and so do the log
+// and the documents. What it acknowledges is safe from nothing but other
+// requests. To keep sessions over a restart, take store/sqlite.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A Config sizes a [Store]. The zero Config works.
+type Config struct {
+	// MaxSessions is how many sessions the store holds before Create returns
+	// store.ErrFull. Zero: 10 million.
+	MaxSessions int
+}
+
+// A Store keeps sessions in memory. It is safe for concurrent use, starts no
+// goroutine, and implements [store.Store].
+//
+// Expired sessions take memory until Purge is called; the manager does so.
+type Store struct {
+	max   int
+	clock store.Clock
+
+	// One lock orders everything, so that what the contract wants in one
+	// transaction is one by construction. Nothing holds it for longer than a
+	// batch needs, nor while it waits for anything.
+	mu          sync.RWMutex
+	closed      bool
+	sessions    table
+	generations generations
+	log         journal
+	documents   map[string]document
+}
+
+// batch is how many sessions are removed, or log entries pruned, before the
+// lock is given to whoever waits.
+const batch = 64
+
+var errClosed = errors.New("memory: the store is closed")
+
+// New returns an empty store.
+func New(c Config) *Store {
+	return &Store{
+		max:         cmp.Or(c.MaxSessions, 10_000_000),
+		sessions:    newTable(),
+		generations: newGenerations(),
+		documents:   map[string]document{},
+	}
+}
+
+// begin takes the lock for writing, unless the store must not be used.
+func (s *Store) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errClosed
+	}
+	return nil
+}
+
+// beginRead is begin for methods that write nothing.
+func (s *Store) beginRead(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return errClosed
+	}
+	return nil
+}
+
+// live returns the slot of a live session.
+func (s *Store) live(id store.SID, now time.Time) (slot, error) {
+	i, ok := s.sessions.find(id)
+	if !ok || !s.sessions.live(i, now) {
+		return nil, store.ErrNotFound
+	}
+	return i, nil
+}
+
+// Create implements [store.Store].
+func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, error) {
+	if err := c.Session.Validate(); err != nil {
+		return store.Session{}, err
+	}
+	if err := checkValues(c.Values); err != nil {
+		return store.Session{}, err
+	}
+	if err := s.begin(ctx); err != nil {
+		return store.Session{}, err
+	}
+	defer s.mu.Unlock()
+
+	now := s.clock.Now()
+	if c.Generation != 0 && c.Generation != s.generations.of(c.Session.User) {
+		return store.Session{}, store.ErrSuperseded
+	}
+	if _, exists := s.sessions.find(c.Session.ID); exists {
+		return store.Session{}, fmt.Errorf("%w: the session id exists", store.ErrConflict)
+	}
+	if !c.Replaces.IsZero() {
+		replaced, err := s.live(c.Replaces, now)
+		if err != nil {
+			return store.Session{}, err
+		}
+		s.end(replaced, now, c.Retain)
+	} else if s.full(now) {
+		return store.Session{}, store.ErrFull
+	}
+	s.sessions.add(entry{
+		Session: stamp(c, now),
+		version: 1,
+		values:  c.Values,
+		refresh: refresh{family: c.Refresh.Family, current: c.Refresh.Current},
+	})
+	s.keepNewest(c, now)
+	return s.find(c.Session.ID, now)
+}
+
+// full reports whether there is no room for one more session, not even after
+// a batch of expired ones has gone.
+func (s *Store) full(now time.Time) bool {
+	if s.sessions.len() >= s.max {
+		s.sessions.sweep(now, batch)
+	}
+	return s.sessions.len() >= s.max
+}
+
+// stamp fills in the times that are the store's.
+func stamp(c store.Creation, now time.Time) store.Session {
+	session := c.Session
+	session.Created, session.LastSeen = now, now
+	if session.AuthTime.IsZero() && session.User != "" {
+		session.AuthTime = now
+	}
+	if session.Deadline.IsZero() {
+		session.Deadline = now.Add(c.Lifetime)
+	}
+	return session
+}
+
+// keepNewest ends the user's oldest sessions that exceed the limit.
+func (s *Store) keepNewest(c store.Creation, now time.Time) {
+	if c.Limit <= 0 || c.Session.User == "" {
+		return
+	}
+	sessions := s.ofUser(c.Session.User, now)
+	if len(sessions) <= c.Limit {
+		return
+	}
+	slices.SortFunc(sessions, func(a, b store.Session) int {
+		return cmp.Or(a.Created.Compare(b.Created), slices.Compare(a.ID[:], b.ID[:]))
+	})
+	excess := len(sessions) - c.Limit
+	for _, old := range sessions {
+		if excess == 0 {
+			return
+		}
+		if old.ID == c.Session.ID { // the new one stays, whatever its id
+			continue
+		}
+		i, _ := s.sessions.find(old.ID)
+		s.end(i, now, c.Retain)
+		excess--
+	}
+}
+
+// Find implements [store.Store].
+func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
+	if err := s.beginRead(ctx); err != nil {
+		return store.Session{}, err
+	}
+	defer s.mu.RUnlock()
+	return s.find(id, s.clock.Now())
+}
+
+func (s *Store) find(id store.SID, now time.Time) (store.Session, error) {
+	i, err := s.live(id, now)
+	if err != nil {
+		return store.Session{}, err
+	}
+	session := s.sessions.session(i)
+	session.AsOf = now
+	return session, nil
+}
+
+// ofUser returns the user's live sessions in no order.
+func (s *Store) ofUser(user string, now time.Time) []store.Session {
+	var sessions []store.Session
+	for i := range s.sessions.ofUser(user) {
+		if s.sessions.live(i, now) {
+			session := s.sessions.session(i)
+			session.AsOf = now
+			sessions = append(sessions, session)
+		}
+	}
+	return sessions
+}
+
+// Values implements [store.Store].
+func (s *Store) Values(ctx context.Context, id store.SID) ([]byte, uint64, error) {
+	if err := s.beginRead(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer s.mu.RUnlock()
+	i, err := s.live(id, s.clock.Now())
+	if err != nil {
+		return nil, 0, err
+	}
+	e := s.sessions.load(i)
+	return e.values, e.version, nil
+}
+
+// SaveValues implements [store.Store].
+func (s *Store) SaveValues(ctx context.Context, id store.SID, version uint64, values []byte) error {
+	if err := checkValues(values); err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	i, err := s.live(id, s.clock.Now())
+	if err != nil {
+		return err
+	}
+	e := s.sessions.load(i)
+	if e.version != version {
+		return store.ErrConflict
+	}
+	e.values = values
+	e.version++
+	s.sessions.save(i, e)
+	return nil
+}
+
+func checkValues(values []byte) error {
+	if len(values) > store.MaxValues {
+		return fmt.Errorf("%w: the values of a session take at most %d bytes", store.ErrTooLarge, store.MaxValues)
+	}
+	return nil
+}
+
+// Touch implements [store.Store].
+func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
+	if len(touches) > store.MaxTouchSize {
+		return fmt.Errorf("%w: at most %d touches at once", store.ErrTooLarge, store.MaxTouchSize)
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	for _, touch := range touches {
+		if i, err := s.live(touch.ID, now); err == nil {
+			s.sessions.touch(i, earlier(touch.At, now))
+		}
+	}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// Purge implements [store.Store].
+func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
+	sessions, err := s.inBatches(ctx, limit, s.sessions.sweep)
+	if err != nil {
+		return sessions, err
+	}
+	entries, err := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
+		removed := s.log.prune(now, limit)
+		return removed, removed < limit
+	})
+	return sessions + entries, err
+}
+
+// inBatches calls remove until it has removed limit or is done, and lets go of
+// the lock after each batch.
+func (s *Store) inBatches(ctx context.Context, limit int, remove func(now time.Time, limit int) (removed int, done bool)) (int, error) {
+	total := 0
+	for total < limit {
+		if err := s.begin(ctx); err != nil {
+			return total, err
+		}
+		removed, done := remove(s.clock.Now(), min(batch, limit-total))
+		s.mu.Unlock()
+		total += removed
+		if done {
+			break
+		}
+		runtime.Gosched() // whoever waits for the lock goes first
+	}
+	return total, nil
+}
+
+// Close implements [store.Store]. Every session is gone then.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.sessions, s.log, s.documents = table{}, journal{}, nil
+	return nil
+}
