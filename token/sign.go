@@ -1,0 +1,56 @@
+package token
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// MaxLength is how many bytes a token that we issue has at most.
+const MaxLength = 8 << 10
+
+// strictBase64 has one spelling for every value: it refuses spare bits at the
+// end that are not zero.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// Sign issues a token with these claims, signed by the key whose turn it is at
+// that time. It fails where a required claim is missing, where a claim can't be
+// written down (invalid UTF-8, a year beyond 9999), and where the token would
+// exceed [MaxLength].
+func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
+	if c.ID == "" {
+		c.ID = newID()
+	}
+	if c.IssuedAt.IsZero() {
+		c.IssuedAt = now
+	}
+	if !c.complete() {
+		return "", errors.New("token: issuer, subject, audience, session id and expiry are required")
+	}
+	if !c.canSay() {
+		return "", errors.New("token: the claims hold invalid UTF-8, an impossible date or too long a list")
+	}
+	key := k.signer(now)
+	payload := c.append(make([]byte, 0, 512))
+	tok := make([]byte, 0, len(key.header)+2*len(payload)+128)
+	tok = append(append(tok, key.header...), '.')
+	tok = strictBase64.AppendEncode(tok, payload)
+	sig, err := signMessage(key.private, tok)
+	if err != nil {
+		return "", fmt.Errorf("token: sign: %w", err)
+	}
+	tok = strictBase64.AppendEncode(append(tok, '.'), sig)
+	if len(tok) > MaxLength {
+		return "", fmt.Errorf("token: %d bytes are too long: shorten the claims to fit %d", len(tok), MaxLength)
+	}
+	return string(tok), nil
+}
+
+// newID returns 128 random bits.
+func newID() string {
+	var id [16]byte
+	rand.Read(id[:])
+	return strictBase64.EncodeToString(id[:])
+}
