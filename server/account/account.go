@@ -1,0 +1,182 @@
+// Package account keeps the users of the server: their names and passwords,
+// the throttles on guessing, and the devices that a user is known by.
+//
+// For most uses, call [Open], [Accounts.Authenticate] at a login, and
+// [Accounts.ChangePassword] when the user wants another password.
+//
+// Whoever changes a password, or disables or deletes a user, gets a [Cutoff]:
+// the user's sessions are to be ended, and the debt is on record, in the same
+// transaction, until [Accounts.CutoffDone] clears it. The sessions may be in
+// another database, and the process may die in between: whoever starts next
+// finds the debt in [Accounts.PendingCutoffs].
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+)
+
+// The errors that callers tell apart. See also [PasswordError] and
+// [ThrottledError].
+var (
+	// ErrCredentials: no such user, a wrong password, or a disabled user. It
+	// is one error on purpose (ASVS 6.3.8): the visitor must not learn which.
+	ErrCredentials = errors.New("account: wrong name or password")
+
+	// ErrBusy: too many logins are waiting to be checked. Answer 503 and let
+	// the visitor try again in a second.
+	ErrBusy = errors.New("account: too many logins at once")
+
+	// ErrNotFound: there is no user of that name or id. For operators: a
+	// visitor gets [ErrCredentials].
+	ErrNotFound = errors.New("account: no such user")
+
+	// ErrNameTaken: another user has the name, perhaps in other letter case.
+	ErrNameTaken = errors.New("account: the name is taken")
+
+	// ErrNameInvalid: the name breaks the rules that [Accounts.Add] states.
+	ErrNameInvalid = errors.New("account: the name is not valid")
+
+	// ErrNotEmpty: there is a user already, so nobody can be the first.
+	ErrNotEmpty = errors.New("account: there is a user already")
+)
+
+// Config holds the options of [Open]. Its zero value works.
+type Config struct {
+	// ContextWords are words that a guesser would try here: the service's
+	// name, its host. A password that rests on them is refused (ASVS 6.2.11).
+	ContextWords []string
+
+	// HashParallelism is how many passwords are hashed at a time. Each takes
+	// 19 MiB and one processor. Zero: GOMAXPROCS.
+	HashParallelism int
+
+	cost cost // of a hash; zero: defaultCost. Tests make it cheap.
+}
+
+// Accounts is the users' database. Its methods are safe for concurrent use by
+// many goroutines; many processes may have the same file open.
+//
+// A method that fails for another reason than the errors above could not reach
+// the database: refuse what was asked for.
+type Accounts struct {
+	db     *sql.DB
+	hasher *hasher
+	words  []string // Config.ContextWords
+
+	settled atomic.Int64 // attempts since Open; see settle
+
+	mu   sync.Mutex
+	news chan struct{} // closed and replaced whenever an attempt has its outcome
+}
+
+// Open opens the SQLite file at path, and makes it, readable by its owner
+// alone, where it is missing. The file may be the one that holds the sessions:
+// the tables here are named account_… and leave all others alone.
+func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
+	db, err := openFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("account: open %s: %w", path, err)
+	}
+	if config.cost == (cost{}) {
+		config.cost = defaultCost
+	}
+	if config.HashParallelism <= 0 {
+		config.HashParallelism = runtime.GOMAXPROCS(0)
+	}
+	a := &Accounts{
+		db:     db,
+		hasher: newHasher(config.cost, config.HashParallelism),
+		words:  config.ContextWords,
+		news:   make(chan struct{}),
+	}
+	if err := errors.Join(a.migrate(ctx), a.purge(ctx)); err != nil {
+		return nil, errors.Join(fmt.Errorf("account: open %s: %w", path, err), db.Close())
+	}
+	return a, nil
+}
+
+// Close closes the database. Attempts under way fail.
+func (a *Accounts) Close() error { return a.db.Close() }
+
+func openFile(path string) (*sql.DB, error) {
+	path, err := filepath.Abs(path) // nor can the name be taken for a URI then
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	db, err := driver.Open(path, func(c *sqlite3.Conn) error {
+		return c.Exec(`
+			PRAGMA busy_timeout = 10000;
+			PRAGMA journal_mode = WAL;
+			PRAGMA synchronous = FULL;
+			PRAGMA foreign_keys = ON;`)
+	})
+	if err != nil {
+		return nil, err
+	}
+	// SQLite has one writer at a time. Waiting for it here is fair, and ends
+	// with the context; waiting in SQLite is a poll.
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// write runs do in a transaction that no other writer interleaves with.
+func (a *Accounts) write(ctx context.Context, do func(*sql.Tx) error) error {
+	// The driver begins a serializable transaction as IMMEDIATE: it holds the
+	// write lock from the start, so what it reads stays true until it commits.
+	tx, err := a.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func (a *Accounts) migrate(ctx context.Context) error {
+	return a.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, sqlSchemaTable); err != nil {
+			return err
+		}
+		var version int
+		if err := tx.QueryRowContext(ctx, sqlSchemaVersion).Scan(&version); err != nil {
+			return err
+		}
+		switch version {
+		case 0:
+			if _, err := tx.ExecContext(ctx, sqlSchema); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, sqlSetSchemaVersion, schemaVersion)
+			return err
+		case schemaVersion:
+			return nil
+		}
+		return fmt.Errorf("the accounts have schema version %d and this program knows %d: use the program that wrote them, or a newer one", version, schemaVersion)
+	})
+}
+
+// Times are stored as milliseconds since 1970: they sort, and every database
+// has a type for them.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,60 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// A Cutoff is the debt of ending all sessions of a user: his password was
+// changed, or he was disabled or deleted. It is on record until
+// [Accounts.CutoffDone], in this process or the next.
+type Cutoff struct {
+	UserID string
+	Seq    int64 // of the newest mark that this one covers
+}
+
+// cutOff makes a change to the user and records, in the same transaction, that
+// his sessions are to be ended.
+func (a *Accounts) cutOff(ctx context.Context, id string, change func(*sql.Tx) (sql.Result, error)) (Cutoff, error) {
+	c := Cutoff{UserID: id}
+	err := a.write(ctx, func(tx *sql.Tx) error {
+		if err := changedOne(change(tx)); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, sqlCutoffMark, id).Scan(&c.Seq)
+	})
+	if err != nil {
+		return Cutoff{}, fmt.Errorf("account: change user: %w", err)
+	}
+	return c, nil
+}
+
+// PendingCutoffs returns the users whose sessions are still to be ended, the
+// longest-waiting first. Run it at start and from time to time: another process
+// may have died before it was done.
+func (a *Accounts) PendingCutoffs(ctx context.Context) ([]Cutoff, error) {
+	rows, err := a.db.QueryContext(ctx, sqlCutoffPending)
+	if err != nil {
+		return nil, fmt.Errorf("account: list cut-offs: %w", err)
+	}
+	defer rows.Close()
+	var pending []Cutoff
+	for rows.Next() {
+		var c Cutoff
+		if err := rows.Scan(&c.UserID, &c.Seq); err != nil {
+			return nil, fmt.Errorf("account: list cut-offs: %w", err)
+		}
+		pending = append(pending, c)
+	}
+	return pending, rows.Err()
+}
+
+// CutoffDone clears the debt, once the user's sessions have ended. A newer one
+// of the same user stays. Clearing twice is no error.
+func (a *Accounts) CutoffDone(ctx context.Context, c Cutoff) error {
+	if _, err := a.db.ExecContext(ctx, sqlCutoffDone, c.UserID, c.Seq); err != nil {
+		return fmt.Errorf("account: clear cut-off: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+const (
+	deviceLife = 180 * 24 * time.Hour // from the login that made it
+	placeLife  = 30 * 24 * time.Hour  // from the last login there
+	maxDevices = 20                   // of a user; the newest stay
+	maxPlaces  = 50
+)
+
+// RememberDevice makes the secret by which the throttle knows a device of the
+// user: put it into a long-lived cookie after a login, and hand it to
+// [Accounts.Authenticate] at the next one. The old secret of the same browser,
+// if there is one, stops working. It logs nobody in.
+//
+// It works for 180 days; of one user, the 20 newest work. Only digests are
+// kept. Error: [ErrNotFound].
+func (a *Accounts) RememberDevice(ctx context.Context, userID, old string) (secret string, err error) {
+	secret = rand.Text()
+	err = a.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, sqlDeviceDelete, userID, deviceDigest(old)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sqlDeviceBound, userID, maxDevices-1); err != nil {
+			return err
+		}
+		return changedOne(tx.ExecContext(ctx, sqlDeviceInsert, deviceDigest(secret), millis(time.Now()), userID))
+	})
+	if err != nil {
+		return "", fmt.Errorf("account: remember device: %w", err)
+	}
+	return secret, nil
+}
+
+func deviceDigest(secret string) []byte {
+	d := sha256.Sum256([]byte(secret))
+	return d[:]
+}
+
+// whoGuesses returns the bucket of a guess at a user, and whether it comes from
+// a device or a place that he is known by. It asks both questions always, of
+// a user who does not exist (with an empty id) too.
+func whoGuesses(ctx context.Context, tx *sql.Tx, userID string, g guess, now time.Time) (person []byte, known bool, err error) {
+	digest, place := deviceDigest(g.device), placeOf(g.address)
+	device, err := exists(ctx, tx, sqlDeviceKnown, userID, digest, millis(now.Add(-deviceLife)))
+	if err != nil {
+		return nil, false, err
+	}
+	home, err := exists(ctx, tx, sqlPlaceKnown, userID, place, millis(now.Add(-placeLife)))
+	if err != nil {
+		return nil, false, err
+	}
+	switch {
+	case device:
+		return bucketKey("device", g.key, string(digest)), true, nil
+	case home:
+		return bucketKey("place", g.key, place), true, nil
+	}
+	return bucketKey("stranger", g.key), false, nil
+}
+
+// rememberPlace notes that the user has logged in from there.
+func rememberPlace(ctx context.Context, tx *sql.Tx, userID, place string, now time.Time) error {
+	if place == "" {
+		return nil // an unknown address is nobody's home
+	}
+	if _, err := tx.ExecContext(ctx, sqlPlaceSeen, userID, place, millis(now)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, sqlPlaceBound, userID, maxPlaces)
+	return err
+}
+
+// forgetPlaces forgets the user's devices and places but those of the guess.
+func forgetPlaces(ctx context.Context, tx *sql.Tx, userID string, but guess) error {
+	if _, err := tx.ExecContext(ctx, sqlDeviceForget, userID, deviceDigest(but.device)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, sqlPlaceForget, userID, placeOf(but.address))
+	return err
+}

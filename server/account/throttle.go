@@ -1,0 +1,340 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// The throttle counts failures in buckets. One is the person's: the name
+// together with where the guess comes from, so that strangers never lock the
+// user out of the devices and places that he is known by (ASVS 6.1.1). The
+// other is the address's, whatever the names; it does not stop somebody at a
+// device or place that the user is known by.
+//
+// Before a password is looked at, the attempt takes a place in both buckets;
+// afterwards a failure is counted, and a success gives the place back. So
+// parallel guesses can't slip through (D15), and parallel logins with the right
+// password all succeed: they wait for places.
+//
+// How much guessing that leaves: against one name from everywhere 5 at once, 10
+// more within 18 minutes, then one every 15 minutes, 96 a day. That is slower
+// and less annoying than a lock after 100 failures (NIST SP 800-63B-4 §3.2.2),
+// which would let strangers lock an account for good.
+const (
+	freePerson  = 5  // failures that cost a person nothing
+	freeAddress = 20 // and an address
+	firstWait   = time.Second
+	longestWait = 15 * time.Minute
+	forgetAfter = 24 * time.Hour // without a failure, a bucket is empty again
+
+	// attemptLife is when an attempt that has no outcome, because its process
+	// died, counts as failed.
+	attemptLife = time.Minute
+
+	// patience is how long an attempt waits for the outcome of others.
+	patience = 5 * time.Second
+
+	maxBuckets = 100_000
+	purgeEvery = 256 // attempts
+)
+
+// A ThrottledError says that guessing has failed too often: the password was
+// not looked at. Answer 429.
+type ThrottledError struct {
+	RetryAfter time.Duration // at least 1 ms, at most 15 minutes
+}
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("account: too many wrong passwords: the next try is in %v", e.RetryAfter)
+}
+
+// A bucket is what is known of one key of the throttle.
+type bucket struct {
+	failures int
+	failedAt time.Time
+	pending  int // attempts without an outcome
+}
+
+// verdict says how long the next attempt must wait, and, where that is zero,
+// whether the outcome of others has to be known first.
+func (b bucket) verdict(now time.Time, free int) (wait time.Duration, hold bool) {
+	if b.failures < free {
+		return 0, b.failures+b.pending >= free
+	}
+	wait = b.failedAt.Add(waitAfter(b.failures, free)).Sub(now)
+	return max(wait, 0), b.pending > 0
+}
+
+// waitAfter is the time between a failure and the next attempt.
+func waitAfter(failures, free int) time.Duration {
+	doublings := min(failures-free, 10) // 1024 s: longer than the longest
+	return min(firstWait<<doublings, longestWait)
+}
+
+// A ticket is an attempt that was admitted.
+type ticket struct {
+	id      int64
+	user    record // without an id: there is no such user
+	person  []byte
+	address []byte
+	place   string
+}
+
+// admit takes a place in both buckets, or says why not. It waits a while for a
+// place that another attempt may give back.
+func (a *Accounts) admit(ctx context.Context, g guess) (ticket, error) {
+	tired := time.NewTimer(patience)
+	defer tired.Stop()
+	for {
+		news := a.nextOutcome() // before looking, so that none is missed
+		t, hold, err := a.tryAdmit(ctx, g)
+		if err != nil || !hold {
+			return t, err
+		}
+		select {
+		case <-news:
+		case <-time.After(100 * time.Millisecond): // the outcomes of other processes
+		case <-tired.C:
+			return ticket{}, &ThrottledError{firstWait}
+		case <-ctx.Done():
+			return ticket{}, ctx.Err()
+		}
+	}
+}
+
+func (a *Accounts) tryAdmit(ctx context.Context, g guess) (t ticket, hold bool, err error) {
+	var throttled *ThrottledError
+	err = a.write(ctx, func(tx *sql.Tx) error {
+		now := time.Now()
+		if err := failStale(ctx, tx, now); err != nil {
+			return err
+		}
+		user, err := findRecord(ctx, tx, sqlUserByKey, g.key)
+		if errors.Is(err, ErrNotFound) {
+			user = record{hash: a.hasher.nobody}
+		} else if err != nil {
+			return err
+		}
+		person, known, err := whoGuesses(ctx, tx, user.ID, g, now)
+		if err != nil {
+			return err
+		}
+		t = ticket{user: user, person: person, address: bucketKey("address", placeOf(g.address)), place: placeOf(g.address)}
+
+		p, err := readBucket(ctx, tx, t.person, sqlAttemptsPerson, now)
+		if err != nil {
+			return err
+		}
+		q, err := readBucket(ctx, tx, t.address, sqlAttemptsAddress, now)
+		if err != nil {
+			return err
+		}
+		wait, hold1 := p.verdict(now, freePerson)
+		hold = hold1
+		if !known {
+			w, h := q.verdict(now, freeAddress)
+			wait, hold = max(wait, w), hold || h
+		}
+		if wait > 0 {
+			throttled = &ThrottledError{max(wait, time.Millisecond)}
+			return nil
+		}
+		if hold {
+			return nil
+		}
+		return tx.QueryRowContext(ctx, sqlAttemptBegin, t.person, t.address, millis(now)).Scan(&t.id)
+	})
+	if err != nil {
+		return ticket{}, false, fmt.Errorf("account: admit attempt: %w", err)
+	}
+	if throttled != nil {
+		return ticket{}, false, throttled
+	}
+	return t, hold, nil
+}
+
+// settle records the outcome of an attempt and returns the user if he may log
+// in: if nobody has disabled or changed him while the password was checked.
+func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string) (user record, err error) {
+	defer a.tellOutcome()
+	err = a.write(ctx, func(tx *sql.Tx) error {
+		now := time.Now()
+		result, err := tx.ExecContext(ctx, sqlAttemptEnd, t.id)
+		overdue := errors.Is(changedOne(result, err), ErrNotFound) // counted as failed already
+		if err != nil {
+			return err
+		}
+		r, err := findRecord(ctx, tx, sqlUserByID, t.user.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if ok && err == nil && !r.Disabled && r.hash == t.user.hash {
+			user, user.hash = r, newHash
+			return a.welcome(ctx, tx, t, newHash, now)
+		}
+		if overdue {
+			return nil
+		}
+		return errors.Join(countFailure(ctx, tx, t.person, now), countFailure(ctx, tx, t.address, now))
+	})
+	if err != nil {
+		return record{}, err
+	}
+	if a.settled.Add(1)%purgeEvery == 0 {
+		err = a.purge(ctx)
+	}
+	return user, err
+}
+
+// welcome records a success. It clears the person's bucket; the address's keeps
+// its failures, or else somebody with one account of his own could guess at all
+// the others without end.
+func (a *Accounts) welcome(ctx context.Context, tx *sql.Tx, t ticket, newHash string, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, sqlBucketClear, t.person); err != nil {
+		return err
+	}
+	if newHash != t.user.hash {
+		if _, err := tx.ExecContext(ctx, sqlUserSwapHash, newHash, t.user.ID, t.user.hash); err != nil {
+			return err
+		}
+	}
+	return rememberPlace(ctx, tx, t.user.ID, t.place, now)
+}
+
+func countFailure(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) error {
+	b, err := readFailures(ctx, tx, key, now)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures+1, millis(now))
+	return err
+}
+
+// failStale counts attempts that never had an outcome.
+func failStale(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	stale, err := staleAttempts(ctx, tx, now)
+	if err != nil {
+		return err
+	}
+	for _, t := range stale {
+		_, err := tx.ExecContext(ctx, sqlAttemptEnd, t.id)
+		if err := errors.Join(err, countFailure(ctx, tx, t.person, now), countFailure(ctx, tx, t.address, now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func staleAttempts(ctx context.Context, tx *sql.Tx, now time.Time) ([]ticket, error) {
+	// Those that started in the future are from before the clock was set back.
+	rows, err := tx.QueryContext(ctx, sqlAttemptsStale, millis(now.Add(-attemptLife)), millis(now.Add(attemptLife)), 100)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var stale []ticket
+	for rows.Next() {
+		var t ticket
+		if err := rows.Scan(&t.id, &t.person, &t.address); err != nil {
+			return nil, err
+		}
+		stale = append(stale, t)
+	}
+	return stale, rows.Err()
+}
+
+func readBucket(ctx context.Context, tx *sql.Tx, key []byte, pending string, now time.Time) (bucket, error) {
+	b, err := readFailures(ctx, tx, key, now)
+	if err != nil {
+		return bucket{}, err
+	}
+	err = tx.QueryRowContext(ctx, pending, key).Scan(&b.pending)
+	return b, err
+}
+
+func readFailures(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) (bucket, error) {
+	var b bucket
+	var failedAt int64
+	err := tx.QueryRowContext(ctx, sqlBucketRead, key).Scan(&b.failures, &failedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return bucket{}, nil
+	}
+	if err != nil {
+		return bucket{}, err
+	}
+	b.failedAt = fromMillis(failedAt)
+	if b.failedAt.After(now) {
+		// The clock was set back. Wait from here, not for as long as that was.
+		b.failedAt = now
+		_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures, millis(now))
+	}
+	if now.Sub(b.failedAt) >= forgetAfter {
+		return bucket{}, err
+	}
+	return b, err
+}
+
+// purge removes what has run out, and keeps the number of buckets bounded: a
+// flood of names evicts the oldest of those that count least.
+func (a *Accounts) purge(ctx context.Context) error {
+	return a.write(ctx, func(tx *sql.Tx) error {
+		now := time.Now()
+		for query, before := range map[string]time.Time{
+			sqlBucketPurge: now.Add(-forgetAfter),
+			sqlDevicePurge: now.Add(-deviceLife),
+			sqlPlacePurge:  now.Add(-placeLife),
+		} {
+			if _, err := tx.ExecContext(ctx, query, millis(before)); err != nil {
+				return err
+			}
+		}
+		var count int
+		if err := tx.QueryRowContext(ctx, sqlBucketCount).Scan(&count); err != nil || count <= maxBuckets {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, sqlBucketEvict, count-maxBuckets)
+		return err
+	})
+}
+
+// nextOutcome returns a channel that is closed at the next outcome.
+func (a *Accounts) nextOutcome() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.news
+}
+
+func (a *Accounts) tellOutcome() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.news)
+	a.news = make(chan struct{})
+}
+
+// bucketKey digests what a bucket is about: names that visitors type, of any
+// length and perhaps a password by mistake, are not kept.
+func bucketKey(parts ...string) []byte {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return h.Sum(nil)
+}
+
+// placeOf groups addresses: an IPv6 client commands a whole /64.
+func placeOf(address netip.Addr) string {
+	address = address.Unmap().WithZone("")
+	if !address.IsValid() {
+		return ""
+	}
+	bits := 32
+	if address.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(address, bits).Masked().String()
+}

@@ -1,0 +1,220 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A User is somebody who can log in.
+type User struct {
+	ID              string // "u_" and 26 letters and digits; random, and never used again
+	Name            string // as the operator wrote it; two users differ in more than letter case
+	Created         time.Time
+	PasswordChanged time.Time
+	Disabled        bool
+}
+
+// A record is a user with what nobody else gets to see.
+type record struct {
+	User
+	key  string // the name as it is looked up
+	hash string // of the password
+}
+
+// Add adds a user.
+//
+// A name has 1 to [MaxName] characters: letters and digits of any script and
+// ASCII punctuation, no spaces (RFC 8265). Letter case is kept but does not
+// count.
+//
+// Errors: [ErrNameInvalid], [ErrNameTaken], a [*PasswordError], [ErrBusy].
+func (a *Accounts) Add(ctx context.Context, name, password string) (User, error) {
+	return a.add(ctx, name, password, false)
+}
+
+// AddFirst is [Accounts.Add] for the very first user: where there is one
+// already, it returns [ErrNotEmpty]. Of two at once, one wins.
+func (a *Accounts) AddFirst(ctx context.Context, name, password string) (User, error) {
+	return a.add(ctx, name, password, true)
+}
+
+func (a *Accounts) add(ctx context.Context, name, password string, first bool) (User, error) {
+	name, key, err := canonicalName(name)
+	if err != nil {
+		return User{}, err
+	}
+	hash, err := a.hashNew(ctx, password, name)
+	if err != nil {
+		return User{}, err
+	}
+	now := time.Now()
+	r := record{User{ID: newID(), Name: name, Created: fromMillis(millis(now)), PasswordChanged: fromMillis(millis(now))}, key, hash}
+	err = a.write(ctx, func(tx *sql.Tx) error {
+		if first {
+			switch found, err := exists(ctx, tx, sqlUserAny); {
+			case err != nil:
+				return err
+			case found:
+				return ErrNotEmpty
+			}
+		}
+		switch _, err := findRecord(ctx, tx, sqlUserByKey, key); {
+		case err == nil:
+			return ErrNameTaken
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		_, err := tx.ExecContext(ctx, sqlUserInsert, r.ID, r.Name, millis(r.Created), millis(r.PasswordChanged), r.Disabled, r.key, r.hash)
+		return err
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("account: add user: %w", err)
+	}
+	return r.User, nil
+}
+
+// Find returns the user of that name. Error: [ErrNotFound].
+func (a *Accounts) Find(ctx context.Context, name string) (User, error) {
+	r, err := findRecord(ctx, a.db, sqlUserByKey, lookupKey(name))
+	return r.User, err
+}
+
+// List returns at most limit users in the order of their names, beginning
+// behind the name after; empty: from the first.
+func (a *Accounts) List(ctx context.Context, after string, limit int) ([]User, error) {
+	if after != "" {
+		after = lookupKey(after)
+	}
+	rows, err := a.db.QueryContext(ctx, sqlUserList, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("account: list users: %w", err)
+	}
+	defer rows.Close()
+	var users []User
+	for rows.Next() {
+		r, err := scanRecord(rows)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, r.User)
+	}
+	return users, rows.Err()
+}
+
+// Empty reports whether there is no user yet.
+func (a *Accounts) Empty(ctx context.Context) (bool, error) {
+	found, err := exists(ctx, a.db, sqlUserAny)
+	return !found, err
+}
+
+// Disable locks the user out: he can't log in until [Accounts.Enable], and his
+// sessions are to be ended. Error: [ErrNotFound].
+func (a *Accounts) Disable(ctx context.Context, id string) (Cutoff, error) {
+	return a.cutOff(ctx, id, func(tx *sql.Tx) (sql.Result, error) {
+		return tx.ExecContext(ctx, sqlUserDisable, true, id)
+	})
+}
+
+// Enable lets a disabled user log in again. Error: [ErrNotFound].
+func (a *Accounts) Enable(ctx context.Context, id string) error {
+	result, err := a.db.ExecContext(ctx, sqlUserDisable, false, id)
+	return changedOne(result, err)
+}
+
+// Delete removes the user. His sessions are to be ended. His name is free, and
+// whoever takes it gets another id. Error: [ErrNotFound].
+func (a *Accounts) Delete(ctx context.Context, id string) (Cutoff, error) {
+	return a.cutOff(ctx, id, func(tx *sql.Tx) (sql.Result, error) {
+		return tx.ExecContext(ctx, sqlUserDelete, id)
+	})
+}
+
+// SetPassword gives the user another password, for an operator who does not
+// know the old one. His sessions are to be ended, and his known devices and
+// places are forgotten: one of them may be the thief's.
+//
+// Errors: [ErrNotFound], a [*PasswordError], [ErrBusy].
+func (a *Accounts) SetPassword(ctx context.Context, id, password string) (Cutoff, error) {
+	user, err := findRecord(ctx, a.db, sqlUserByID, id)
+	if err != nil {
+		return Cutoff{}, err
+	}
+	hash, err := a.hashNew(ctx, password, user.Name)
+	if err != nil {
+		return Cutoff{}, err
+	}
+	return a.cutOff(ctx, id, func(tx *sql.Tx) (sql.Result, error) {
+		if err := forgetPlaces(ctx, tx, id, guess{}); err != nil {
+			return nil, err
+		}
+		return tx.ExecContext(ctx, sqlUserSetPassword, hash, millis(time.Now()), id)
+	})
+}
+
+// hashNew checks a new password against the rules and hashes it.
+func (a *Accounts) hashNew(ctx context.Context, password, name string) (string, error) {
+	done, err := a.hasher.turn(ctx) // the rules cost time too
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	if err := checkPassword(password, append(nameWords(name), a.words...)); err != nil {
+		return "", err
+	}
+	return a.hasher.hash(password), nil
+}
+
+func newID() string {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return "u_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
+}
+
+// queryer is a database or a transaction.
+type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func findRecord(ctx context.Context, q queryer, query, key string) (record, error) {
+	r, err := scanRecord(q.QueryRowContext(ctx, query, key))
+	if errors.Is(err, sql.ErrNoRows) {
+		return record{}, ErrNotFound
+	}
+	return r, err
+}
+
+func scanRecord(row interface{ Scan(...any) error }) (record, error) {
+	var r record
+	var created, changed int64
+	err := row.Scan(&r.ID, &r.Name, &created, &changed, &r.Disabled, &r.key, &r.hash)
+	if err != nil {
+		return record{}, fmt.Errorf("account: read user: %w", err)
+	}
+	r.Created, r.PasswordChanged = fromMillis(created), fromMillis(changed)
+	return r, nil
+}
+
+func exists(ctx context.Context, q queryer, query string, args ...any) (bool, error) {
+	var found bool
+	err := q.QueryRowContext(ctx, query, args...).Scan(&found)
+	return found, err
+}
+
+func changedOne(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	switch n, err := result.RowsAffected(); {
+	case err != nil:
+		return err
+	case n == 0:
+		return ErrNotFound
+	}
+	return nil
+}
