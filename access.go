@@ -1,0 +1,100 @@
+package counterfoil
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/token"
+)
+
+// An AccessToken is a signed JWT (RFC 9068) that stands for a session for a few
+// minutes, unless the session ends before.
+type AccessToken struct {
+	Token     string
+	ExpiresIn time.Duration
+}
+
+// IssueToken signs an access token for the request's session.
+//
+// Errors: ErrNoHandler; ErrNoSession if nobody is logged in.
+func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	x.mu.Lock()
+	session := x.session
+	x.mu.Unlock()
+	if !session.Active() {
+		return AccessToken{}, ErrNoSession
+	}
+	return m.sign(ctx, &session.record)
+}
+
+// sign issues a token. Its life counts from the moment at which the store saw
+// the session live, not from now: if this process slept in between, the session
+// may have ended, and the log remembers an end only as long as a token that was
+// issued before could live.
+func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, error) {
+	expires := s.AsOf.Add(m.config.TokenLife)
+	if s.Deadline.Before(expires) {
+		expires = s.Deadline
+	}
+	signed, err := m.keys.ring.Load().Sign(token.Claims{
+		Issuer:    m.issuer(),
+		Subject:   s.User,
+		Audience:  []string{m.issuer()},
+		SessionID: s.ID.String(),
+		Username:  s.Name,
+		Methods:   (&Session{record: *s}).Methods(),
+		AuthTime:  s.AuthTime,
+		IssuedAt:  s.AsOf,
+		Expires:   expires,
+	}, m.clock.Now())
+	if err != nil {
+		return AccessToken{}, err
+	}
+	m.emitFor(ctx, TokenIssued, s)
+	return AccessToken{Token: signed, ExpiresIn: expires.Sub(s.AsOf)}, nil
+}
+
+// CheckToken returns the live session that an access token belongs to. The
+// signature and the claims are checked here; then the store is asked, each
+// time, so that a token dies with its session.
+//
+// Errors: ErrInvalidToken for any token that is not good, or not any more;
+// ErrUnavailable if the store can't be asked.
+func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, error) {
+	claims, err := m.verifier.Load().Verify(signed, m.clock.Now())
+	if err != nil {
+		return nil, wrap(ErrInvalidToken, err)
+	}
+	id, err := store.ParseSID(claims.SessionID)
+	if err != nil {
+		return nil, wrap(ErrInvalidToken, err)
+	}
+	record, err := m.find(ctx, id)
+	if errors.Is(err, ErrEnded) || (err == nil && record.User != claims.Subject) {
+		return nil, ErrInvalidToken
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Session{record: record}, nil
+}
+
+// JWKS serves the public keys (RFC 7517), for whoever checks our tokens without
+// asking us; he learns of a logout only when the token expires.
+func (m *Manager) JWKS() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "application/jwk-set+json")
+		h.Set("X-Content-Type-Options", "nosniff")
+		// A new key is published longer than this before it signs.
+		h.Set("Cache-Control", "public, max-age=60")
+		w.Write(m.keys.ring.Load().JWKS()) // nobody is left to tell if the client has gone
+	})
+}

@@ -1,0 +1,232 @@
+package counterfoil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/memory"
+	"github.com/counterfoil/counterfoil/token"
+)
+
+// A Config says how a [Manager] keeps its sessions. The zero Config works: in
+// memory, on https or on localhost, with the time-outs of NIST SP 800-63B-4
+// AAL2.
+type Config struct {
+	// Store keeps the sessions. Nil: in memory, until the process ends. The
+	// caller closes a store that he opened.
+	Store store.Store
+
+	// PublicURL is where browsers find the site, such as
+	// "https://app.example.com". It is the origin that posts may come from and
+	// the issuer of access tokens, and it decides whether the cookie is called
+	// "__Host-counterfoil" (https) or "counterfoil" (http, on loopback only).
+	//
+	// Empty: https is assumed for the cookie, and posts may come from the host
+	// that the request names. Behind a proxy, set it.
+	PublicURL string
+
+	// InsecureHTTP allows a PublicURL with http and a host that is not
+	// loopback. Everybody on the way can then take the sessions over.
+	InsecureHTTP bool
+
+	// Origins are further origins that posts may come from, such as
+	// "https://www.example.com": scheme, host, and port unless it is the
+	// scheme's own.
+	Origins []string
+
+	// Secret encrypts the signing keys, so that they can be kept in the store
+	// and outlive the process. Nodes on one store share it. Nil: the keys live
+	// and die with the process, and so do access tokens; sessions don't.
+	Secret *[32]byte
+
+	// IdleTimeout ends a session that is not used. Zero: 1 hour. (ASVS 7.3.1)
+	IdleTimeout time.Duration
+	// Lifetime ends a session however much it is used. Zero: 24 hours. (7.3.2)
+	Lifetime time.Duration
+	// RememberIdle and RememberLifetime are the same for a login with
+	// Login.Remember. Zero: 7 days and 30 days. (NIST AAL1)
+	RememberIdle, RememberLifetime time.Duration
+	// AnonymousLifetime ends a session in which nobody has logged in: how long
+	// a login form may stay open. Zero: 1 hour.
+	AnonymousLifetime time.Duration
+
+	// MaxSessions is how many sessions a user may have; at one more the oldest
+	// ends. Zero: 100. Negative: no limit. (7.1.2)
+	MaxSessions int
+
+	// TokenLife is how long an access token works unless the session ends
+	// before. Zero: 10 minutes. At most 1 hour.
+	TokenLife time.Duration
+	// TokenAlgorithm signs access tokens. Empty: token.EdDSA.
+	TokenAlgorithm token.Algorithm
+	// KeyLife is after how long a new signing key takes over. Zero: 90 days.
+	KeyLife time.Duration
+
+	// CookiesOnly leaves the Authorization header to the application: no
+	// bearer token is accepted.
+	CookiesOnly bool
+
+	// MaxFormBytes bounds the body of a form that carries its CSRF token in a
+	// field. Zero: 1 MiB. Requests with X-CSRF-Token are not read, nor bounded.
+	MaxFormBytes int64
+
+	// Bound is how long a context of [Manager.UntilEnd] may outlive its
+	// session when another process ended it. Zero: 2 seconds.
+	Bound time.Duration
+
+	// ClientAddress returns the client's address, for the list of sessions.
+	// Nil: the address of the connection. Behind a proxy, read the header that
+	// your proxy sets, and only that.
+	ClientAddress func(*http.Request) string
+
+	// ErrorHandler answers refused requests. Nil: [WriteError].
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	// Logger is told what an operator should see. Nil: slog.Default().
+	Logger *slog.Logger
+
+	// OnEvent is called for every login, logout, refusal and the like, in the
+	// goroutine where it happens; it must be quick. Nil: nothing.
+	OnEvent func(context.Context, Event)
+
+	// OnStore is called before each call of the store; what it returns is
+	// called after, with the outcome. For metrics and traces. Nil: nothing.
+	OnStore func(ctx context.Context, method string) (context.Context, func(error))
+}
+
+const (
+	maxTokenLife = time.Hour
+	// retainMargin is how much longer than a token's life the log remembers
+	// that its session ended: more than clocks of nodes may differ.
+	retainMargin = 2 * time.Minute
+	refreshGrace = 30 * time.Second
+)
+
+// withDefaults fills in and checks every field, so that nothing else in the
+// package asks whether one is set.
+func (c Config) withDefaults() (Config, error) {
+	setDefault(&c.IdleTimeout, time.Hour)
+	setDefault(&c.Lifetime, 24*time.Hour)
+	setDefault(&c.RememberIdle, 7*24*time.Hour)
+	setDefault(&c.RememberLifetime, 30*24*time.Hour)
+	setDefault(&c.AnonymousLifetime, time.Hour)
+	setDefault(&c.MaxSessions, 100)
+	setDefault(&c.TokenLife, 10*time.Minute)
+	setDefault(&c.TokenAlgorithm, token.EdDSA)
+	setDefault(&c.KeyLife, 90*24*time.Hour)
+	setDefault(&c.MaxFormBytes, 1<<20)
+	setDefault(&c.Bound, 2*time.Second)
+	c.MaxSessions = max(c.MaxSessions, 0) // for the store zero means no limit
+	if c.Store == nil {
+		c.Store = memory.New(memory.Config{})
+	}
+	if c.ClientAddress == nil {
+		c.ClientAddress = connectionAddress
+	}
+	if c.ErrorHandler == nil {
+		c.ErrorHandler = WriteError
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.OnEvent == nil {
+		c.OnEvent = func(context.Context, Event) {}
+	}
+	return c, c.check()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) check() error {
+	const maxLife = 400 * 24 * time.Hour // browsers keep no cookie for longer (RFC 6265bis)
+	for _, d := range []struct {
+		name     string
+		value    time.Duration
+		min, max time.Duration
+	}{
+		{"IdleTimeout", c.IdleTimeout, time.Millisecond, maxLife},
+		{"Lifetime", c.Lifetime, time.Millisecond, maxLife},
+		{"RememberIdle", c.RememberIdle, time.Millisecond, maxLife},
+		{"RememberLifetime", c.RememberLifetime, time.Millisecond, maxLife},
+		{"AnonymousLifetime", c.AnonymousLifetime, time.Millisecond, maxLife},
+		{"TokenLife", c.TokenLife, time.Second, maxTokenLife},
+		{"KeyLife", c.KeyLife, time.Hour, 10 * maxLife},
+		{"Bound", c.Bound, 10 * time.Millisecond, time.Hour},
+	} {
+		if d.value < d.min || d.value > d.max {
+			return fmt.Errorf("counterfoil: %s is %v: it takes %v to %v", d.name, d.value, d.min, d.max)
+		}
+	}
+	if c.MaxFormBytes < 0 {
+		return fmt.Errorf("counterfoil: MaxFormBytes is negative")
+	}
+	for _, origin := range c.Origins {
+		if canonical, err := parseOrigin(origin); err != nil || canonical != origin {
+			return fmt.Errorf("counterfoil: origin %q: write scheme and host only, such as https://www.example.com", origin)
+		}
+	}
+	return c.checkPublicURL()
+}
+
+func (c *Config) checkPublicURL() error {
+	if c.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return fmt.Errorf("counterfoil: public URL: %w", err)
+	}
+	if _, err := parseOrigin(c.PublicURL); err != nil || (u.Path != "" && u.Path != "/") {
+		return fmt.Errorf("counterfoil: public URL %q: write scheme and host, such as https://app.example.com", c.PublicURL)
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.InsecureHTTP {
+		return fmt.Errorf("counterfoil: public URL %q: plain http would show every session to the network: use https (or InsecureHTTP, if you must)", c.PublicURL)
+	}
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	return nil
+}
+
+// parseOrigin returns the origin of a URL as a browser writes it in an Origin
+// header (RFC 6454 section 6.2): lower case, without the scheme's own port.
+func parseOrigin(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", err
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("not an origin")
+	}
+	host := strings.ToLower(u.Host)
+	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+	return u.Scheme + "://" + host, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func connectionAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,194 @@
+package counterfoil
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// Logout ends the request's session, in the store and at once: when it returns
+// nil, the cookie, the access tokens and the refresh tokens of the session are
+// dead, and no request that is under way can bring it back. The answer takes
+// the cookie out of the browser. Without a session it does nothing and returns
+// nil.
+//
+// It goes on when the client hangs up, so that a logout that was asked for
+// happens.
+//
+// Errors: ErrNoHandler; ErrCommitted; ErrUnavailable and ErrIndeterminate, after
+// which the session may live: tell the user that he is not logged out.
+func (m *Manager) Logout(ctx context.Context) error {
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.committed && x.via != viaBearer {
+		return x.tooLate("logout")
+	}
+	if ended := x.session.record; !ended.ID.IsZero() {
+		if _, err := m.end(ctx, ended.ID); err != nil {
+			return err
+		}
+		m.emitFor(ctx, LoggedOut, &ended)
+	}
+	if x.via != viaBearer {
+		x.cookieAction = cookieExpire
+	}
+	x.session, x.cookie, x.unsaved = noSession, nil, false
+	x.values, x.changes, x.consulted = values{}, nil, true
+	return nil
+}
+
+// End ends any session by its id, for an operator. A session that has ended
+// already is no error.
+//
+// Errors: ErrNotFound if that is no session id; ErrUnavailable,
+// ErrIndeterminate.
+func (m *Manager) End(ctx context.Context, id string) error {
+	sid, err := store.ParseSID(id)
+	if err != nil {
+		return wrap(ErrNotFound, err)
+	}
+	ended, err := m.end(ctx, sid)
+	if err != nil {
+		return err
+	}
+	m.emit(ctx, Event{Kind: SessionsEnded, Session: id, Count: ended.Count})
+	return nil
+}
+
+// EndOwn ends a session of the request's own user (ASVS 7.5.2).
+//
+// Errors: as End, and ErrNotFound if the session is not his.
+func (m *Manager) EndOwn(ctx context.Context, id string) error {
+	user := FromContext(ctx).User()
+	sid, err := store.ParseSID(id)
+	if err != nil || user == "" {
+		return ErrNotFound
+	}
+	record, err := m.store.Find(ctx, sid)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && record.User != user) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fromStore(err)
+	}
+	return m.End(ctx, id)
+}
+
+// EndOthers ends all sessions of the request's user but the one at hand, and
+// returns how many there were. A login of his that is under way fails, too.
+//
+// Errors: ErrNoSession if nobody is logged in; ErrUnavailable, ErrIndeterminate.
+func (m *Manager) EndOthers(ctx context.Context) (int, error) {
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return 0, err
+	}
+	x.mu.Lock()
+	session := x.session
+	x.mu.Unlock()
+	if !session.Active() {
+		return 0, ErrNoSession
+	}
+	return m.endUser(ctx, session.User(), session.record.ID)
+}
+
+// EndUser ends all sessions of a user, and returns how many there were: when he
+// is disabled or deleted, or his credentials change (ASVS 7.4.2). A login of
+// his that is under way fails, too.
+//
+// Errors: ErrUnavailable, ErrIndeterminate.
+func (m *Manager) EndUser(ctx context.Context, user string) (int, error) {
+	return m.endUser(ctx, user, store.SID{})
+}
+
+func (m *Manager) endUser(ctx context.Context, user string, except store.SID) (int, error) {
+	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
+		return m.store.EndUser(ctx, user, except, m.retain())
+	})
+	if err != nil {
+		return 0, err
+	}
+	m.watchers.cancelUser(user, except, ErrEnded)
+	m.emit(ctx, Event{Kind: SessionsEnded, User: user, Count: ended.Count})
+	return ended.Count, nil
+}
+
+// EndAll ends every session of everybody. It returns how many there were, or -1
+// where the store can't count them cheaply.
+//
+// Errors: ErrUnavailable, ErrIndeterminate.
+func (m *Manager) EndAll(ctx context.Context) (int, error) {
+	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
+		return m.store.EndAll(ctx, m.retain())
+	})
+	if err != nil {
+		return 0, err
+	}
+	m.watchers.cancelAll(ErrEnded)
+	m.emit(ctx, Event{Kind: SessionsEnded, Count: ended.Count})
+	return ended.Count, nil
+}
+
+// Sessions returns the live sessions of a user, oldest first; the request's own
+// is marked (ASVS 7.5.2).
+//
+// Errors: ErrUnavailable.
+func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error) {
+	if user == "" {
+		return nil, nil
+	}
+	records, err := m.store.List(ctx, store.Query{User: user})
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	mine := FromContext(ctx).record.ID
+	sessions := make([]*Session, len(records))
+	for i, record := range records {
+		sessions[i] = &Session{record: record, current: record.ID == mine}
+	}
+	return sessions, nil
+}
+
+func (m *Manager) end(ctx context.Context, id store.SID) (store.Ended, error) {
+	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
+		return m.store.End(ctx, id, m.retain())
+	})
+	if err == nil {
+		m.watchers.cancel(id, ErrEnded)
+	}
+	return ended, err
+}
+
+const (
+	endTimeout  = 10 * time.Second
+	endAttempts = 5
+)
+
+// insist carries an ending through: it does not stop because the client hangs
+// up, and it repeats one whose outcome is unknown, which changes nothing where
+// it had happened.
+func (m *Manager) insist(ctx context.Context, end func(context.Context) (store.Ended, error)) (store.Ended, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	var ended store.Ended
+	var err error
+	for attempt := range endAttempts {
+		ended, err = end(ctx)
+		if !errors.Is(err, store.ErrIndeterminate) {
+			break
+		}
+		if pause(ctx, time.Duration(attempt+1)*20*time.Millisecond) != nil {
+			break
+		}
+	}
+	if err != nil {
+		m.report(ctx, "sessions could not be ended", err)
+	}
+	return ended, fromStore(err)
+}

@@ -1,0 +1,55 @@
+package counterfoil
+
+import (
+	"context"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// An EventKind says what happened.
+type EventKind string
+
+// The kinds of events, for Config.OnEvent.
+const (
+	LoggedIn       EventKind = "login"           // a user has logged in
+	LoggedOut      EventKind = "logout"          // a user has logged out
+	SessionsEnded  EventKind = "sessions_ended"  // sessions were ended by their user or an operator: Count of them
+	RequestRefused EventKind = "request_refused" // Err says why
+	TokenIssued    EventKind = "token_issued"    // an access token was signed
+	TokenRefreshed EventKind = "token_refreshed" // a refresh token was exchanged
+	TokenReused    EventKind = "token_reused"    // a used refresh token came again: its session was ended
+	StoreFailed    EventKind = "store_failed"    // the store did not answer: Err
+	KeyRotated     EventKind = "key_rotated"     // a new signing key was published
+)
+
+// An Event is something that an audit log, a metric or an alert wants to know.
+// It holds no secret. User, Name and Address may come from the client: escape
+// them.
+type Event struct {
+	Kind    EventKind
+	Session string // the session's id; empty: none
+	User    string
+	Name    string
+	Address string
+	Count   int
+	Err     error
+}
+
+func (m *Manager) emit(ctx context.Context, e Event) { m.config.OnEvent(ctx, e) }
+
+func (m *Manager) emitFor(ctx context.Context, kind EventKind, s *store.Session) {
+	m.emit(ctx, Event{Kind: kind, Session: s.ID.String(), User: s.User, Name: s.Name, Address: s.Address})
+}
+
+// report tells the operator about a failure that no answer tells in full.
+func (m *Manager) report(ctx context.Context, what string, err error) {
+	m.config.Logger.ErrorContext(ctx, what, "error", err)
+	m.emit(ctx, Event{Kind: StoreFailed, Err: err})
+}
+
+// reportIf is report for background work: its end by Close is no failure.
+func (m *Manager) reportIf(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		m.report(ctx, what, err)
+	}
+}

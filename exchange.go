@@ -1,0 +1,220 @@
+package counterfoil
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// An exchange is one request and its answer: which session the request has, how
+// it proved that, and what the handler changed. It travels in the request's
+// context and is the handler's ResponseWriter.
+type exchange struct {
+	m          *Manager
+	ctx        context.Context
+	r          *http.Request
+	underlying http.ResponseWriter
+
+	headersBefore http.Header // what outer handlers had set
+
+	// verified: an unsafe request passed the guard. unknownCookie: the cookie
+	// names no live session. Both are settled before the handler runs.
+	verified      bool
+	unknownCookie bool
+
+	mu        sync.Mutex // a handler may use several goroutines
+	session   *Session
+	via       via
+	cookie    *cookieValue // nil: the session has none, or there is no session
+	consulted bool         // the handler looked at the session
+
+	// unsaved is an anonymous session that will be created by the commit.
+	unsaved      bool
+	cookieAction cookieAction
+	values       values
+	changes      []change
+	committed    bool
+	failed       bool
+}
+
+// via is how the request proved that it belongs to its session.
+type via int
+
+const (
+	viaNothing via = iota
+	viaCookie
+	viaBearer
+)
+
+type cookieAction int
+
+const (
+	cookieKeep cookieAction = iota
+	cookieSet
+	cookieExpire
+)
+
+type contextKey struct{}
+
+func exchangeFrom(ctx context.Context) (*exchange, error) {
+	if x, ok := ctx.Value(contextKey{}).(*exchange); ok {
+		return x, nil
+	}
+	return nil, ErrNoHandler
+}
+
+var noSession = new(Session)
+
+// FromContext returns the session of the request, as it is now: after Login the
+// user's, after Logout the zero Session. It is never nil; outside
+// [Manager.Handler] it is the zero Session too.
+func FromContext(ctx context.Context) *Session {
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return noSession
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.consulted = true
+	return x.session
+}
+
+// Handler finds the session of each request, refuses forged requests, and saves
+// what next changed before its answer leaves. See the package comment for the
+// order of things.
+//
+// A request with a bearer token is judged by that alone: its cookies count for
+// nothing and it needs no CSRF token (unless Config.CookiesOnly).
+func (m *Manager) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{m: m, underlying: w, session: noSession}
+		x.ctx = context.WithValue(r.Context(), contextKey{}, x)
+		x.r = r.WithContext(x.ctx)
+		if h := w.Header(); len(h) > 0 {
+			x.headersBefore = h.Clone()
+		}
+		if err := x.admit(x.r); err != nil {
+			m.refuse(w, x.r, err)
+			return
+		}
+		next.ServeHTTP(x, x.r)
+		x.ready() // an answer without a body commits here
+	})
+}
+
+// admit finds the session and lets the request in, or says why not.
+func (x *exchange) admit(r *http.Request) error {
+	if err := x.identify(r); err != nil {
+		return err
+	}
+	if isSafe(r.Method) {
+		return nil
+	}
+	return x.guard(r)
+}
+
+func (x *exchange) identify(r *http.Request) error {
+	if !x.m.config.CookiesOnly {
+		token, found, err := bearerToken(r.Header)
+		if err != nil {
+			return err
+		}
+		if found {
+			return x.identifyBearer(r.Context(), token)
+		}
+	}
+	return x.identifyCookie(r)
+}
+
+func (x *exchange) identifyBearer(ctx context.Context, token string) error {
+	session, err := x.m.CheckToken(ctx, token)
+	if err != nil {
+		return err
+	}
+	session.current = true
+	x.via, x.session = viaBearer, session
+	return nil
+}
+
+// identifyCookie finds the cookie's session. A cookie that we can't read or
+// don't know is no session; it is not taken away, since the browser may by now
+// hold a newer one (D15).
+func (x *exchange) identifyCookie(r *http.Request) error {
+	text, found, err := findCookie(r.Header, x.m.cookieName)
+	if err != nil || !found {
+		return err
+	}
+	cookie, ok := decodeCookie(text)
+	if !ok {
+		x.unknownCookie = true
+		return nil
+	}
+	record, err := x.m.find(r.Context(), cookie.id)
+	if errors.Is(err, ErrEnded) || (err == nil && !cookie.secret.matches(record.Secret)) {
+		x.unknownCookie = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	x.via, x.cookie, x.session = viaCookie, &cookie, &Session{record: record, current: true}
+	return nil
+}
+
+// bearerToken returns the token of an Authorization header of scheme Bearer
+// (RFC 6750 section 2.1). Other schemes are the application's.
+func bearerToken(h http.Header) (token string, found bool, err error) {
+	lines := h["Authorization"]
+	if len(lines) == 0 {
+		return "", false, nil
+	}
+	if len(lines) > 1 {
+		return "", false, ErrBadAuthorization
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, nil
+	}
+	return strings.TrimLeft(token, " "), true, nil
+}
+
+// beginAnonymous begins a session for a visitor who has none. The commit
+// creates it. Called with x.mu held.
+func (x *exchange) beginAnonymous() error {
+	if x.committed {
+		return x.tooLate("an anonymous session")
+	}
+	x.cookie = &cookieValue{id: store.NewSID(x.m.clock.Now()), secret: newSecret()}
+	x.unsaved, x.consulted = true, true
+	x.cookieAction = cookieSet
+	return nil
+}
+
+// saveAnonymous creates the session that beginAnonymous promised.
+func (x *exchange) saveAnonymous() error {
+	if !x.unsaved {
+		return nil
+	}
+	life := x.m.config.AnonymousLifetime
+	record, err := x.m.create(x.ctx, store.Creation{
+		Session:  x.newRecord(life),
+		Lifetime: life,
+		Values:   applyChanges(nil, x.changes),
+	})
+	if err != nil {
+		return err
+	}
+	x.unsaved, x.changes = false, nil
+	x.session, x.via = &Session{record: record, current: true}, viaCookie
+	return nil
+}
+
+// tooLate reports a change that can't take effect any more (D6).
+func (x *exchange) tooLate(what string) error {
+	x.m.config.Logger.WarnContext(x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "path", x.r.URL.Path)
+	return ErrCommitted
+}

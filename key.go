@@ -1,0 +1,151 @@
+package counterfoil
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A Key is a typed value in the session. Declare one for each kind of value:
+//
+//	var cart = counterfoil.NewKey[[]Item]("cart")
+//
+//	items, err := cart.Get(r.Context())
+//	err = cart.Set(r.Context(), append(items, item))
+//
+// Values are kept as JSON and are decoded only when they are asked for. The
+// methods are safe for concurrent use. All of them return ErrNoHandler outside
+// of Manager.Handler, ErrEnded if the session has ended, and ErrUnavailable if
+// the store can't be asked.
+type Key[T any] struct{ name string }
+
+// NewKey makes the key for the value with that name: 1 to 128 bytes, unique in
+// the program. It panics on another length.
+func NewKey[T any](name string) Key[T] {
+	checkKeyName(name)
+	return Key[T]{name}
+}
+
+// Get returns the value, or the zero T if there is none.
+func (k Key[T]) Get(ctx context.Context) (T, error) {
+	var zero T
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return zero, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.consulted = true
+	raw, err := x.lookUp(k.name)
+	if err != nil {
+		return zero, err
+	}
+	return k.decode(raw)
+}
+
+// Set replaces the value. It is saved together with all other changes before
+// the answer's first byte leaves; requests that set other keys meanwhile do not
+// undo it. Without a session it begins an anonymous one.
+//
+// Errors: ErrCommitted if the answer has begun, ErrEnded after a logout in this
+// request, ErrTooLarge.
+func (k Key[T]) Set(ctx context.Context, value T) error {
+	raw, err := k.encode(value)
+	if err != nil {
+		return err
+	}
+	return k.put(ctx, raw)
+}
+
+// Delete removes the value. It takes effect like Set.
+func (k Key[T]) Delete(ctx context.Context) error { return k.put(ctx, nil) }
+
+func (k Key[T]) put(ctx context.Context, raw []byte) error {
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.put(k.name, raw)
+}
+
+// Update replaces the value by edit(value), atomically and at once: if another
+// request changes the session meanwhile, edit is called again with the newer
+// value. So edit must have no side effects, and it must not use the session. If
+// it returns an error, nothing is changed and Update returns that error.
+//
+// Errors: as Set, and ErrConflict if there is no end of other changes.
+func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
+	x, err := exchangeFrom(ctx)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.committed {
+		return x.tooLate("key " + k.name)
+	}
+	if x.session.record.ID.IsZero() || findChange(x.changes, k.name) != nil {
+		return k.updateHere(x, edit)
+	}
+	if err := x.load(); err != nil {
+		return err
+	}
+	err = x.m.swapValues(x.ctx, x.session.record.ID, x.values, func(data []byte) ([]byte, error) {
+		raw, err := k.apply(findValue(data, k.name), edit)
+		if err != nil {
+			return nil, err
+		}
+		return applyChanges(data, []change{{k.name, raw}}), nil
+	})
+	x.values = values{} // what comes next reads what others wrote, too
+	return err
+}
+
+// updateHere changes a value that only this request knows of.
+func (k Key[T]) updateHere(x *exchange, edit func(T) (T, error)) error {
+	raw, err := x.lookUp(k.name)
+	if err != nil {
+		return err
+	}
+	if raw, err = k.apply(raw, edit); err != nil {
+		return err
+	}
+	return x.put(k.name, raw)
+}
+
+func (k Key[T]) apply(raw []byte, edit func(T) (T, error)) ([]byte, error) {
+	value, err := k.decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if value, err = edit(value); err != nil {
+		return nil, err
+	}
+	return k.encode(value)
+}
+
+func (k Key[T]) decode(raw []byte) (value T, err error) {
+	if raw == nil {
+		return value, nil
+	}
+	if err := json.Unmarshal(raw, &value); err != nil {
+		var zero T
+		return zero, fmt.Errorf("counterfoil: the session's value %q is not a %T: %w", k.name, zero, err)
+	}
+	return value, nil
+}
+
+func (k Key[T]) encode(value T) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("counterfoil: the value for %q can't be kept: %w", k.name, err)
+	}
+	if len(raw) > store.MaxValues {
+		return nil, fmt.Errorf("%w: the value for %q has %d bytes", ErrTooLarge, k.name, len(raw))
+	}
+	return raw, nil
+}

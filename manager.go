@@ -1,0 +1,159 @@
+package counterfoil
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/token"
+)
+
+// A Manager keeps the sessions of one site. Make it with [New]; its methods are
+// safe for concurrent use.
+type Manager struct {
+	config     Config
+	store      store.Store
+	clock      store.Clock // never decreases: what has expired stays so
+	cookieName string
+	origins    map[string]bool // where posts may come from; empty: the request's own host
+
+	keys     keys
+	verifier atomic.Pointer[token.Verifier]
+
+	touches  touches
+	watchers watchers
+
+	stop context.CancelFunc // ends the background work
+	work sync.WaitGroup
+}
+
+// New makes a manager and starts its background work, which [Manager.Close]
+// ends. It asks the store for the signing keys and, the first time, makes them.
+//
+// Errors: a Config that can't work, a store that can't be reached, signing keys
+// that Config.Secret does not open.
+func New(c Config) (*Manager, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{config: c, store: c.Store, cookieName: SecureCookieName, origins: map[string]bool{}}
+	if c.OnStore != nil {
+		m.store = tracedStore{c.Store, c.OnStore}
+	}
+	if c.PublicURL != "" {
+		origin, err := parseOrigin(c.PublicURL)
+		if err != nil {
+			return nil, err
+		}
+		m.origins[origin] = true
+		if c.PublicURL[:5] == "http:" {
+			m.cookieName = LoopbackCookieName
+		}
+	}
+	for _, origin := range c.Origins {
+		m.origins[origin] = true
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	if err := m.openKeys(ctx); err != nil {
+		stop()
+		return nil, err
+	}
+	m.startWork(ctx)
+	return m, nil
+}
+
+// Close saves what was not yet written, cancels the contexts of UntilEnd, and
+// ends the background work. It does not close Config.Store. Requests must not
+// be served after it.
+func (m *Manager) Close() error {
+	m.stop()
+	m.work.Wait()
+	m.watchers.cancelAll(errClosed)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return m.flushTouches(ctx)
+}
+
+var errClosed = errors.New("counterfoil: the manager is closed")
+
+// startWork starts the goroutines that the manager owns.
+func (m *Manager) startWork(ctx context.Context) {
+	m.every(ctx, m.touchInterval(), func() { m.reportIf(ctx, "last-seen times could not be saved", m.flushTouches(ctx)) })
+	m.every(ctx, purgeInterval, func() { m.reportIf(ctx, "expired sessions could not be removed", m.purge(ctx)) })
+	m.every(ctx, keysInterval, func() { m.reportIf(ctx, "the signing keys could not be looked after", m.tendKeys(ctx)) })
+	m.every(ctx, m.config.Bound/5, func() { m.followEnds(ctx) })
+}
+
+func (m *Manager) every(ctx context.Context, d time.Duration, do func()) {
+	m.work.Go(func() {
+		ticker := time.NewTicker(d)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				do()
+			}
+		}
+	})
+}
+
+const (
+	purgeInterval = time.Minute
+	purgeBatch    = 256 // rows that one lock of the store covers
+)
+
+// purge removes what has expired, in batches with a pause between, so that
+// requests get in.
+func (m *Manager) purge(ctx context.Context) error {
+	for {
+		n, err := m.store.Purge(ctx, purgeBatch)
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// find returns a live session, or ErrEnded, or ErrUnavailable.
+func (m *Manager) find(ctx context.Context, id store.SID) (store.Session, error) {
+	record, err := m.store.Find(ctx, id)
+	if err != nil {
+		return store.Session{}, fromStore(err)
+	}
+	m.touch(&record)
+	return record, nil
+}
+
+func (m *Manager) create(ctx context.Context, c store.Creation) (store.Session, error) {
+	c.Retain = m.retain()
+	record, err := m.store.Create(ctx, c)
+	return record, fromStore(err)
+}
+
+// retain is how long the log must remember an ended session: as long as a token
+// of it could be taken for good.
+func (m *Manager) retain() time.Duration { return m.config.TokenLife + retainMargin }
+
+// refuse answers a request that is not let in.
+func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if isCanceled(r.Context(), err) {
+		return // the client has gone
+	}
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		m.report(r.Context(), "a request was refused because the store did not answer", err)
+	default:
+		m.emit(r.Context(), Event{Kind: RequestRefused, Address: m.config.ClientAddress(r), Err: err})
+	}
+	m.config.ErrorHandler(w, r, err)
+}

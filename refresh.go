@@ -1,0 +1,154 @@
+package counterfoil
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// Refresh tokens rotate: each works once, and gives its successor (RFC 9700
+// section 4.14.2). For 30 seconds it gives the same successor again, so that two
+// tabs or a lost answer log nobody out. After that a used token means that a
+// copy is about, and the session ends.
+//
+// A token has three parts: the session's id; the family, a secret that all
+// tokens of the session share; and its own secret. The family tells an old
+// token, which ends the session, from a made-up one, which changes nothing: who
+// merely knows a session's id can't end it.
+//
+// The store has digests only. So that the same successor can be given again, it
+// is kept sealed under the token that it follows.
+type refreshToken struct {
+	id     store.SID
+	family [16]byte
+	secret secret
+}
+
+const refreshLength = (len(store.SID{})+16+len(secret{}))*8/6 + 1
+
+func (t *refreshToken) encode() string {
+	raw := make([]byte, 0, refreshLength)
+	raw = append(raw, t.id[:]...)
+	raw = append(raw, t.family[:]...)
+	raw = append(raw, t.secret[:]...)
+	return cookieEncoding.EncodeToString(raw)
+}
+
+func decodeRefresh(text string) (t refreshToken, ok bool) {
+	if len(text) != refreshLength {
+		return t, false
+	}
+	raw, err := cookieEncoding.DecodeString(text)
+	if err != nil || len(raw) != len(t.id)+len(t.family)+len(t.secret) {
+		return t, false
+	}
+	rest := raw[copy(t.id[:], raw):]
+	rest = rest[copy(t.family[:], rest):]
+	copy(t.secret[:], rest)
+	return t, true
+}
+
+func (t *refreshToken) familyDigest() store.Digest { return sha256.Sum256(t.family[:]) }
+
+// seal hides the successor's secret under the token's own, and opens it again.
+// The pad is used for one successor only: a second rotation of the same token
+// is refused by the store.
+func (t *refreshToken) seal(successor [32]byte) (out [32]byte) {
+	pad := sha256.Sum256(append([]byte("counterfoil refresh successor\x00"), t.secret[:]...))
+	subtle.XORBytes(out[:], successor[:], pad[:])
+	return out
+}
+
+// A Client is the program that an API login came from, for the list of
+// sessions.
+type Client struct {
+	UserAgent string
+	Address   string
+}
+
+// A Grant is what an API client gets: an access token, and a refresh token for
+// the next one.
+type Grant struct {
+	AccessToken
+	RefreshToken string
+	Session      *Session
+}
+
+// LoginClient makes a session for an API client, which keeps tokens and no
+// cookie. It needs no request and no earlier session; Login.AllowSafeMethod
+// does not matter.
+//
+// Errors: ErrSuperseded, ErrTooLarge, ErrUnavailable.
+func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, error) {
+	if err := l.check(); err != nil {
+		return Grant{}, err
+	}
+	first := refreshToken{id: store.NewSID(m.clock.Now()), secret: newSecret()}
+	rand.Read(first.family[:])
+	record, life := m.newLogin(&l)
+	record.ID, record.Persistent = first.id, false
+	record.UserAgent, record.Address = cut(c.UserAgent, store.MaxText), cut(c.Address, store.MaxText)
+	created, err := m.create(ctx, store.Creation{
+		Session:    record,
+		Lifetime:   life,
+		Refresh:    store.RefreshSeed{Family: first.familyDigest(), Current: first.secret.digest()},
+		Generation: l.Since,
+		Limit:      m.config.MaxSessions,
+	})
+	if err != nil {
+		return Grant{}, err
+	}
+	m.emitFor(ctx, LoggedIn, &created)
+	return m.grant(ctx, &created, first)
+}
+
+// Refresh exchanges a refresh token for an access token and its successor.
+//
+// Errors: ErrInvalidGrant for any token that is not good, or not any more; if
+// it was used before and its grace is over, its session has ended.
+// ErrUnavailable, ErrIndeterminate: present the same token again.
+func (m *Manager) Refresh(ctx context.Context, presented string) (Grant, error) {
+	old, ok := decodeRefresh(presented)
+	if !ok {
+		return Grant{}, ErrInvalidGrant
+	}
+	next := old
+	next.secret = newSecret()
+	rotated, err := m.store.RotateRefresh(ctx, store.Rotation{
+		ID:        old.id,
+		Family:    old.familyDigest(),
+		Presented: old.secret.digest(),
+		Next:      next.secret.digest(),
+		Sealed:    old.seal(next.secret),
+		Grace:     refreshGrace,
+		Retain:    m.retain(),
+	})
+	switch {
+	case errors.Is(err, store.ErrReused):
+		m.watchers.cancel(old.id, ErrEnded)
+		m.emit(ctx, Event{Kind: TokenReused, Session: old.id.String()})
+		return Grant{}, wrap(ErrInvalidGrant, err)
+	case errors.Is(err, store.ErrNotFound):
+		return Grant{}, wrap(ErrInvalidGrant, err)
+	case err != nil:
+		return Grant{}, fromStore(err)
+	}
+	if rotated.Replayed {
+		next.secret = old.seal(rotated.Sealed)
+	}
+	m.emitFor(ctx, TokenRefreshed, &rotated.Session)
+	return m.grant(ctx, &rotated.Session, next)
+}
+
+func (m *Manager) grant(ctx context.Context, record *store.Session, refresh refreshToken) (Grant, error) {
+	access, err := m.sign(ctx, record)
+	if err != nil {
+		return Grant{}, err
+	}
+	session := &Session{record: *record, current: true}
+	return Grant{AccessToken: access, RefreshToken: refresh.encode(), Session: session}, nil
+}

@@ -1,0 +1,70 @@
+package counterfoil
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// Checking a session never writes. That it was used is noted here, at most once
+// in a while for each session, and written in batches (D7).
+
+// touches are the sessions whose use has not been written yet.
+type touches struct {
+	mu      sync.Mutex
+	pending map[store.SID]time.Time
+}
+
+// maxPendingTouches bounds the notes while the store can't take them. What is
+// not noted is lost: a session then ends a little early, never late.
+const maxPendingTouches = 1 << 20
+
+// touchAfter is how old LastSeen must be before a use counts: a twentieth of
+// the idle time-out, a minute at the most.
+func touchAfter(idle time.Duration) time.Duration { return min(idle/20, time.Minute) }
+
+// touchInterval is how often the notes are written.
+func (m *Manager) touchInterval() time.Duration {
+	shortest := min(m.config.IdleTimeout, m.config.RememberIdle, m.config.AnonymousLifetime)
+	return max(min(shortest/20, time.Second), time.Millisecond)
+}
+
+func (m *Manager) touch(s *store.Session) {
+	if s.AsOf.Sub(s.LastSeen) < touchAfter(s.Idle) {
+		return
+	}
+	t := &m.touches
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pending == nil {
+		t.pending = map[store.SID]time.Time{}
+	}
+	if len(t.pending) < maxPendingTouches && t.pending[s.ID].Before(s.AsOf) {
+		t.pending[s.ID] = s.AsOf
+	}
+}
+
+func (m *Manager) flushTouches(ctx context.Context) error {
+	t := &m.touches
+	t.mu.Lock()
+	pending := t.pending
+	t.pending = nil
+	t.mu.Unlock()
+
+	batch := make([]store.Touch, 0, min(len(pending), store.MaxTouchSize))
+	for id, at := range pending {
+		batch = append(batch, store.Touch{ID: id, At: at})
+		if len(batch) == cap(batch) {
+			if err := m.store.Touch(ctx, batch); err != nil {
+				return fromStore(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return fromStore(m.store.Touch(ctx, batch))
+}

@@ -1,0 +1,141 @@
+package counterfoil
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// The exchange is the http.ResponseWriter that the handler gets. Whatever way
+// the first byte takes, the session is committed before it (D4): its values are
+// saved and its cookie is in the headers. If that fails, the error goes out and
+// nothing of what the handler wrote (D5).
+
+// errNotCommitted is what the handler's writes return after a failed commit.
+var errNotCommitted = errors.New("counterfoil: the session could not be saved: an error was answered instead")
+
+// Unwrap lets http.ResponseController reach the deadlines of the connection.
+// Flush and Hijack it finds here first.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.underlying }
+
+func (x *exchange) Header() http.Header { return x.underlying.Header() }
+
+func (x *exchange) WriteHeader(status int) {
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		x.underlying.WriteHeader(status) // informational: the answer is still to come
+		return
+	}
+	if x.ready() {
+		x.underlying.WriteHeader(status)
+	}
+}
+
+func (x *exchange) Write(p []byte) (int, error) {
+	if !x.ready() {
+		return 0, errNotCommitted
+	}
+	return x.underlying.Write(p)
+}
+
+func (x *exchange) WriteString(s string) (int, error) {
+	if !x.ready() {
+		return 0, errNotCommitted
+	}
+	return io.WriteString(x.underlying, s)
+}
+
+// ReadFrom keeps sendfile working for io.Copy.
+func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
+	if !x.ready() {
+		return 0, errNotCommitted
+	}
+	return io.Copy(x.underlying, src)
+}
+
+func (x *exchange) Flush() {
+	// http.Flusher has no way to tell an error; FlushError does.
+	_ = x.FlushError()
+}
+
+func (x *exchange) FlushError() error {
+	if !x.ready() {
+		return errNotCommitted
+	}
+	return http.NewResponseController(x.underlying).Flush()
+}
+
+// Hijack hands the connection over. The cookie of a session that began in this
+// request is in the headers for the handler to send.
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !x.ready() {
+		return nil, nil, errNotCommitted
+	}
+	return http.NewResponseController(x.underlying).Hijack()
+}
+
+// ready commits once, and reports whether the handler's answer may go out.
+func (x *exchange) ready() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.committed {
+		x.committed = true
+		if err := x.commit(); err != nil {
+			x.failed = true
+			x.replaceAnswer(err)
+		}
+	}
+	return !x.failed
+}
+
+// commit saves what the handler changed and puts the cookie into the headers.
+func (x *exchange) commit() error {
+	if err := x.saveAnonymous(); err != nil {
+		return err
+	}
+	if err := x.saveChanges(); err != nil {
+		return err
+	}
+	h := x.Header()
+	switch x.cookieAction {
+	case cookieSet:
+		h.Add("Set-Cookie", x.m.sessionCookie(x.cookie, &x.session.record).String())
+	case cookieExpire:
+		h.Add("Set-Cookie", x.m.expiredCookie().String())
+		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
+	default:
+		if !x.consulted {
+			return nil // the answer has nothing to do with the session
+		}
+	}
+	addVary(h, "Cookie")
+	if x.cookieAction != cookieKeep || h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store") // it must not be shown to the next visitor (ASVS 14.3.2)
+	}
+	return nil
+}
+
+// replaceAnswer sends the error in the place of the handler's answer, of which
+// neither a header nor a byte goes out.
+func (x *exchange) replaceAnswer(err error) {
+	x.m.report(x.ctx, "the session could not be saved", err)
+	h := x.Header()
+	clear(h)
+	for k, v := range x.headersBefore {
+		h[k] = v
+	}
+	x.m.config.ErrorHandler(x.underlying, x.r, err)
+}
+
+func addVary(h http.Header, field string) {
+	for _, line := range h["Vary"] {
+		for have := range strings.SplitSeq(line, ",") {
+			if have = strings.TrimSpace(have); have == "*" || strings.EqualFold(have, field) {
+				return
+			}
+		}
+	}
+	h.Add("Vary", field)
+}
