@@ -12,7 +12,7 @@ type Message struct {
 	Title      string // the heading
 	Text       string // what happened
 	Next       string // how to go on; may be empty
-	ActionURL  string // where the way on leads; empty: no link
+	ActionURL  string // where the way on leads, a path of this server; empty: no link
 	ActionText string // what the link says
 	ID         string // the incident, for the operator to find in the log; may be empty
 

@@ -74,7 +74,8 @@ func (s Setup) Render(w io.Writer, nonce string) error {
 // Account is the page that shows a user the sessions and takes a new password.
 // Its forms post csrf_token to /account/sessions/{sid}/end and
 // /account/sessions/end-others, and with old_password and new_password to
-// /account/password.
+// /account/password. The password form also posts the username, which is there
+// for password managers: the server ignores it.
 type Account struct {
 	CSRF        string    // the session's CSRF token
 	Name        string    // who is logged in
@@ -140,9 +141,10 @@ var templates = parse("login.html", "setup.html", "account.html", "message.html"
 func parse(pages ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"about":      about,
+		"wrong":      wrong,
 		"moment":     momentOf,
-		"stylesheet": func() string { return stylesheet.path },
-		"icon":       func() string { return icon.path },
+		"stylesheet": func() file { return stylesheet },
+		"icon":       func() file { return icon },
 	}).ParseFS(templateFiles, "templates/layout.html"))
 
 	set := make(map[string]*template.Template, len(pages))
@@ -164,4 +166,13 @@ func render(w io.Writer, page string, v view) error {
 // about reports whether the problem concerns the field.
 func about(p Problem, field string) bool {
 	return p.Text != "" && (p.Field == "" || p.Field == field)
+}
+
+// wrong returns what is to be said beside the field itself: on a long page the
+// problem at the top is out of sight.
+func wrong(p Problem, field string) string {
+	if p.Field != field {
+		return ""
+	}
+	return p.Text
 }

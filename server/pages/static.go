@@ -1,8 +1,9 @@
 package pages
 
 import (
-	"crypto/sha256"
+	"crypto/sha512"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"path"
@@ -18,9 +19,10 @@ var staticFiles embed.FS
 // file is a static file under a URL that holds the hash of its contents. A new
 // version has a new URL, so browsers may keep the old one for good.
 type file struct {
-	path        string
+	Path        string
 	contentType string
 	body        []byte
+	Integrity   string // for the link's integrity attribute (Subresource Integrity)
 }
 
 var (
@@ -33,12 +35,13 @@ func load(name, contentType string) file {
 	if err != nil {
 		panic("pages: embedded file is missing: " + err.Error()) // a broken build, seen at the first start
 	}
-	sum := sha256.Sum256(body)
+	sum := sha512.Sum384(body)
 	ext := path.Ext(name)
 	return file{
-		path:        StaticPath + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:8]) + ext,
+		Path:        StaticPath + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:8]) + ext,
 		contentType: contentType,
 		body:        body,
+		Integrity:   "sha384-" + base64.StdEncoding.EncodeToString(sum[:]),
 	}
 }
 
@@ -49,7 +52,7 @@ func Static(notFound http.Handler) http.Handler {
 	if notFound == nil {
 		notFound = http.HandlerFunc(http.NotFound)
 	}
-	files := map[string]file{stylesheet.path: stylesheet, icon.path: icon}
+	files := map[string]file{stylesheet.Path: stylesheet, icon.Path: icon}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path]
 		if !ok {
