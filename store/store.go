@@ -130,7 +130,8 @@ type Store interface {
 	// EndUser ends every session of the user except one (the zero SID: no
 	// exception), and counts the user's generation up, so that a login that
 	// began before is refused by Create. It does both, and appends to the log,
-	// in one transaction. The user need have no session.
+	// in one transaction. The user need have no session. The empty user has
+	// none: anonymous sessions belong to nobody.
 	EndUser(ctx context.Context, user string, except SID, retain time.Duration) (Ended, error)
 
 	// EndAll ends every session of everybody, anonymous ones too, and counts
@@ -139,8 +140,8 @@ type Store interface {
 	// store can tell cheaply, else -1.
 	EndAll(ctx context.Context, retain time.Duration) (Ended, error)
 
-	// Generation returns the user's generation, at least 1. It counts up
-	// whenever all of the user's sessions are ended. A login reads it before it
+	// Generation returns the user's generation, at least 1. It counts up, by
+	// one or more, whenever all of the user's sessions are ended. A login reads it before it
 	// looks at the credentials.
 	Generation(ctx context.Context, user string) (uint64, error)
 
@@ -170,7 +171,8 @@ type Store interface {
 	SwapDocument(ctx context.Context, name string, version uint64, data []byte) error
 
 	// Close releases the store. Writes that were acknowledged are safe; methods
-	// called later return an error.
+	// called later return an error, and never ErrNotFound. Closing again is no
+	// error.
 	Close() error
 }
 

@@ -118,10 +118,14 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	if _, exists := s.sessions.find(c.Session.ID); exists {
 		return store.Session{}, fmt.Errorf("%w: the session id exists", store.ErrConflict)
 	}
+	values := c.Values
 	if !c.Replaces.IsZero() {
 		replaced, err := s.live(c.Replaces, now)
 		if err != nil {
 			return store.Session{}, err
+		}
+		if c.Inherit {
+			values = s.sessions.load(replaced).values
 		}
 		s.end(replaced, now, c.Retain)
 	} else if s.full(now) {
@@ -130,7 +134,7 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	s.sessions.add(entry{
 		Session: stamp(c, now),
 		version: 1,
-		values:  c.Values,
+		values:  values,
 		refresh: refresh{family: c.Refresh.Family, current: c.Refresh.Current},
 	})
 	s.keepNewest(c, now)
