@@ -19,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -75,10 +74,8 @@ type Accounts struct {
 	hasher *hasher
 	words  []string // Config.ContextWords
 
-	settled atomic.Int64 // attempts since Open; see settle
-
-	mu   sync.Mutex
-	news chan struct{} // closed and replaced whenever an attempt has its outcome
+	outcomes outcomes
+	settled  atomic.Int64 // attempts since Open; see settle
 }
 
 // Open opens the SQLite file at path, and makes it, readable by its owner
@@ -99,7 +96,6 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 		db:     db,
 		hasher: newHasher(config.cost, config.HashParallelism),
 		words:  config.ContextWords,
-		news:   make(chan struct{}),
 	}
 	if err := errors.Join(a.migrate(ctx), a.purge(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("account: open %s: %w", path, err), db.Close())
@@ -147,7 +143,10 @@ func (a *Accounts) write(ctx context.Context, do func(*sql.Tx) error) error {
 		return err
 	}
 	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // done: the context has ended it
+			err = errors.Join(err, undo)
+		}
+		return err
 	}
 	return tx.Commit()
 }
@@ -173,6 +172,20 @@ func (a *Accounts) migrate(ctx context.Context) error {
 		}
 		return fmt.Errorf("the accounts have schema version %d and this program knows %d: use the program that wrote them, or a newer one", version, schemaVersion)
 	})
+}
+
+// failed says what could not be done because of an error of the database; the
+// package's own errors pass as they are.
+func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, own := range []error{ErrNotFound, ErrNameTaken, ErrNotEmpty} {
+		if errors.Is(err, own) {
+			return own
+		}
+	}
+	return fmt.Errorf("account: %s: %w", doing, err)
 }
 
 // Times are stored as milliseconds since 1970: they sort, and every database

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 )
@@ -53,7 +52,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, c Change) (Cutoff, error)
 	if errors.Is(err, ErrNotFound) {
 		return Cutoff{}, ErrCredentials // deleted since he logged in
 	} else if err != nil {
-		return Cutoff{}, err
+		return Cutoff{}, failed("find user", err)
 	}
 	g := guess{key: user.key, password: c.Old, address: c.Address, device: c.Device}
 	if user, err = a.check(ctx, g); err != nil {
@@ -106,7 +105,7 @@ func (a *Accounts) check(ctx context.Context, g guess) (record, error) {
 	}
 	user, settleErr := a.settle(ctx, t, ok, newHash)
 	if err := errors.Join(err, settleErr); err != nil {
-		return record{}, fmt.Errorf("account: check password: %w", err)
+		return record{}, failed("check password", err)
 	}
 	if user.ID == "" {
 		return record{}, ErrCredentials

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"database/sql"
-	"fmt"
 )
 
 // A Cutoff is the debt of ending all sessions of a user: his password was
@@ -25,7 +24,7 @@ func (a *Accounts) cutOff(ctx context.Context, id string, change func(*sql.Tx) (
 		return tx.QueryRowContext(ctx, sqlCutoffMark, id).Scan(&c.Seq)
 	})
 	if err != nil {
-		return Cutoff{}, fmt.Errorf("account: change user: %w", err)
+		return Cutoff{}, failed("change user", err)
 	}
 	return c, nil
 }
@@ -36,25 +35,23 @@ func (a *Accounts) cutOff(ctx context.Context, id string, change func(*sql.Tx) (
 func (a *Accounts) PendingCutoffs(ctx context.Context) ([]Cutoff, error) {
 	rows, err := a.db.QueryContext(ctx, sqlCutoffPending)
 	if err != nil {
-		return nil, fmt.Errorf("account: list cut-offs: %w", err)
+		return nil, failed("list cut-offs", err)
 	}
 	defer rows.Close()
 	var pending []Cutoff
 	for rows.Next() {
 		var c Cutoff
 		if err := rows.Scan(&c.UserID, &c.Seq); err != nil {
-			return nil, fmt.Errorf("account: list cut-offs: %w", err)
+			return nil, failed("list cut-offs", err)
 		}
 		pending = append(pending, c)
 	}
-	return pending, rows.Err()
+	return pending, failed("list cut-offs", rows.Err())
 }
 
 // CutoffDone clears the debt, once the user's sessions have ended. A newer one
 // of the same user stays. Clearing twice is no error.
 func (a *Accounts) CutoffDone(ctx context.Context, c Cutoff) error {
-	if _, err := a.db.ExecContext(ctx, sqlCutoffDone, c.UserID, c.Seq); err != nil {
-		return fmt.Errorf("account: clear cut-off: %w", err)
-	}
-	return nil
+	_, err := a.db.ExecContext(ctx, sqlCutoffDone, c.UserID, c.Seq)
+	return failed("clear cut-off", err)
 }

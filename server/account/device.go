@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
-	"fmt"
 	"time"
 )
 
@@ -35,7 +34,7 @@ func (a *Accounts) RememberDevice(ctx context.Context, userID, old string) (secr
 		return changedOne(tx.ExecContext(ctx, sqlDeviceInsert, deviceDigest(secret), millis(time.Now()), userID))
 	})
 	if err != nil {
-		return "", fmt.Errorf("account: remember device: %w", err)
+		return "", failed("remember device", err)
 	}
 	return secret, nil
 }
@@ -43,28 +42,6 @@ func (a *Accounts) RememberDevice(ctx context.Context, userID, old string) (secr
 func deviceDigest(secret string) []byte {
 	d := sha256.Sum256([]byte(secret))
 	return d[:]
-}
-
-// whoGuesses returns the bucket of a guess at a user, and whether it comes from
-// a device or a place that he is known by. It asks both questions always, of
-// a user who does not exist (with an empty id) too.
-func whoGuesses(ctx context.Context, tx *sql.Tx, userID string, g guess, now time.Time) (person []byte, known bool, err error) {
-	digest, place := deviceDigest(g.device), placeOf(g.address)
-	device, err := exists(ctx, tx, sqlDeviceKnown, userID, digest, millis(now.Add(-deviceLife)))
-	if err != nil {
-		return nil, false, err
-	}
-	home, err := exists(ctx, tx, sqlPlaceKnown, userID, place, millis(now.Add(-placeLife)))
-	if err != nil {
-		return nil, false, err
-	}
-	switch {
-	case device:
-		return bucketKey("device", g.key, string(digest)), true, nil
-	case home:
-		return bucketKey("place", g.key, place), true, nil
-	}
-	return bucketKey("stranger", g.key), false, nil
 }
 
 // rememberPlace notes that the user has logged in from there.

@@ -2,86 +2,33 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/netip"
+	"sync"
 	"time"
 )
 
-// The throttle counts failures in buckets. One is the person's: the name
-// together with where the guess comes from, so that strangers never lock the
-// user out of the devices and places that he is known by (ASVS 6.1.1). The
-// other is the address's, whatever the names; it does not stop somebody at a
-// device or place that the user is known by.
-//
-// Before a password is looked at, the attempt takes a place in both buckets;
-// afterwards a failure is counted, and a success gives the place back. So
-// parallel guesses can't slip through (D15), and parallel logins with the right
-// password all succeed: they wait for places.
-//
-// How much guessing that leaves: against one name from everywhere 5 at once, 10
-// more within 18 minutes, then one every 15 minutes, 96 a day. That is slower
-// and less annoying than a lock after 100 failures (NIST SP 800-63B-4 §3.2.2),
-// which would let strangers lock an account for good.
-const (
-	freePerson  = 5  // failures that cost a person nothing
-	freeAddress = 20 // and an address
-	firstWait   = time.Second
-	longestWait = 15 * time.Minute
-	forgetAfter = 24 * time.Hour // without a failure, a bucket is empty again
-
-	// attemptLife is when an attempt that has no outcome, because its process
-	// died, counts as failed.
-	attemptLife = time.Minute
-
-	// patience is how long an attempt waits for the outcome of others.
-	patience = 5 * time.Second
-
-	maxBuckets = 100_000
-	purgeEvery = 256 // attempts
-)
+// patience is how long an attempt waits for the outcome of others.
+const patience = 5 * time.Second
 
 // A ThrottledError says that guessing has failed too often: the password was
 // not looked at. Answer 429.
 type ThrottledError struct {
-	RetryAfter time.Duration // at least 1 ms, at most 15 minutes
+	RetryAfter time.Duration // more than zero, at most 15 minutes
 }
 
 func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("account: too many wrong passwords: the next try is in %v", e.RetryAfter)
 }
 
-// A bucket is what is known of one key of the throttle.
-type bucket struct {
-	failures int
-	failedAt time.Time
-	pending  int // attempts without an outcome
-}
-
-// verdict says how long the next attempt must wait, and, where that is zero,
-// whether the outcome of others has to be known first.
-func (b bucket) verdict(now time.Time, free int) (wait time.Duration, hold bool) {
-	if b.failures < free {
-		return 0, b.failures+b.pending >= free
-	}
-	wait = b.failedAt.Add(waitAfter(b.failures, free)).Sub(now)
-	return max(wait, 0), b.pending > 0
-}
-
-// waitAfter is the time between a failure and the next attempt.
-func waitAfter(failures, free int) time.Duration {
-	doublings := min(failures-free, 10) // 1024 s: longer than the longest
-	return min(firstWait<<doublings, longestWait)
-}
-
 // A ticket is an attempt that was admitted.
 type ticket struct {
 	id      int64
 	user    record // without an id: there is no such user
-	person  []byte
-	address []byte
+	known   bool   // the user is known by the device or the place
+	person  []byte // bucket
+	address []byte // bucket
 	place   string
 }
 
@@ -91,10 +38,15 @@ func (a *Accounts) admit(ctx context.Context, g guess) (ticket, error) {
 	tired := time.NewTimer(patience)
 	defer tired.Stop()
 	for {
-		news := a.nextOutcome() // before looking, so that none is missed
-		t, hold, err := a.tryAdmit(ctx, g)
-		if err != nil || !hold {
-			return t, err
+		news := a.outcomes.wait() // before looking, so that none is missed
+		t, v, err := a.tryAdmit(ctx, g)
+		switch {
+		case err != nil:
+			return ticket{}, failed("admit attempt", err)
+		case v.wait > 0:
+			return ticket{}, &ThrottledError{v.wait}
+		case !v.hold:
+			return t, nil
 		}
 		select {
 		case <-news:
@@ -107,66 +59,88 @@ func (a *Accounts) admit(ctx context.Context, g guess) (ticket, error) {
 	}
 }
 
-func (a *Accounts) tryAdmit(ctx context.Context, g guess) (t ticket, hold bool, err error) {
-	var throttled *ThrottledError
+// tryAdmit looks at both buckets and takes a place in them, if there is one, in
+// one transaction.
+func (a *Accounts) tryAdmit(ctx context.Context, g guess) (t ticket, v verdict, err error) {
 	err = a.write(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
 		if err := failStale(ctx, tx, now); err != nil {
 			return err
 		}
-		user, err := findRecord(ctx, tx, sqlUserByKey, g.key)
-		if errors.Is(err, ErrNotFound) {
-			user = record{hash: a.hasher.nobody}
-		} else if err != nil {
-			return err
-		}
-		person, known, err := whoGuesses(ctx, tx, user.ID, g, now)
+		t, err = a.identify(ctx, tx, g, now)
 		if err != nil {
 			return err
 		}
-		t = ticket{user: user, person: person, address: bucketKey("address", placeOf(g.address)), place: placeOf(g.address)}
-
-		p, err := readBucket(ctx, tx, t.person, sqlAttemptsPerson, now)
-		if err != nil {
+		v, err = judge(ctx, tx, t, now)
+		if err != nil || v.wait > 0 || v.hold {
 			return err
-		}
-		q, err := readBucket(ctx, tx, t.address, sqlAttemptsAddress, now)
-		if err != nil {
-			return err
-		}
-		wait, hold1 := p.verdict(now, freePerson)
-		hold = hold1
-		if !known {
-			w, h := q.verdict(now, freeAddress)
-			wait, hold = max(wait, w), hold || h
-		}
-		if wait > 0 {
-			throttled = &ThrottledError{max(wait, time.Millisecond)}
-			return nil
-		}
-		if hold {
-			return nil
 		}
 		return tx.QueryRowContext(ctx, sqlAttemptBegin, t.person, t.address, millis(now)).Scan(&t.id)
 	})
+	return t, v, err
+}
+
+// identify finds out who is guessed at, and from where. It asks the same
+// questions whether or not there is such a user.
+func (a *Accounts) identify(ctx context.Context, tx *sql.Tx, g guess, now time.Time) (ticket, error) {
+	t := ticket{place: placeOf(g.address)}
+	t.address = bucketKey("address", t.place)
+	var err error
+	t.user, err = findRecord(ctx, tx, sqlUserByKey, g.key)
+	if errors.Is(err, ErrNotFound) {
+		t.user = record{hash: a.hasher.nobody}
+	} else if err != nil {
+		return ticket{}, err
+	}
+	digest := deviceDigest(g.device)
+	device, err := exists(ctx, tx, sqlDeviceKnown, t.user.ID, digest, millis(now.Add(-deviceLife)))
 	if err != nil {
-		return ticket{}, false, fmt.Errorf("account: admit attempt: %w", err)
+		return ticket{}, err
 	}
-	if throttled != nil {
-		return ticket{}, false, throttled
+	home, err := exists(ctx, tx, sqlPlaceKnown, t.user.ID, t.place, millis(now.Add(-placeLife)))
+	if err != nil {
+		return ticket{}, err
 	}
-	return t, hold, nil
+	t.known = device || home
+	switch {
+	case device:
+		t.person = bucketKey("device", g.key, string(digest))
+	case home:
+		t.person = bucketKey("place", g.key, t.place)
+	default:
+		t.person = bucketKey("stranger", g.key)
+	}
+	return t, nil
+}
+
+// judge gives the verdict of the person's bucket and, on a stranger, of the
+// address's.
+func judge(ctx context.Context, tx *sql.Tx, t ticket, now time.Time) (verdict, error) {
+	person, err := readBucket(ctx, tx, t.person, sqlAttemptsPerson, now)
+	if err != nil {
+		return verdict{}, err
+	}
+	address, err := readBucket(ctx, tx, t.address, sqlAttemptsAddress, now)
+	if err != nil {
+		return verdict{}, err
+	}
+	v := person.verdict(now, freePerson)
+	if !t.known {
+		w := address.verdict(now, freeAddress)
+		v = verdict{wait: max(v.wait, w.wait), hold: v.hold || w.hold}
+	}
+	return v, nil
 }
 
 // settle records the outcome of an attempt and returns the user if he may log
 // in: if nobody has disabled or changed him while the password was checked.
 func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string) (user record, err error) {
-	defer a.tellOutcome()
+	defer a.outcomes.tell()
 	err = a.write(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
-		result, err := tx.ExecContext(ctx, sqlAttemptEnd, t.id)
-		overdue := errors.Is(changedOne(result, err), ErrNotFound) // counted as failed already
-		if err != nil {
+		err := changedOne(tx.ExecContext(ctx, sqlAttemptEnd, t.id))
+		overdue := errors.Is(err, ErrNotFound) // counted as failed already
+		if err != nil && !overdue {
 			return err
 		}
 		r, err := findRecord(ctx, tx, sqlUserByID, t.user.ID)
@@ -206,135 +180,28 @@ func (a *Accounts) welcome(ctx context.Context, tx *sql.Tx, t ticket, newHash st
 	return rememberPlace(ctx, tx, t.user.ID, t.place, now)
 }
 
-func countFailure(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) error {
-	b, err := readFailures(ctx, tx, key, now)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures+1, millis(now))
-	return err
+// outcomes tells those who wait that an attempt of this process has its
+// outcome.
+type outcomes struct {
+	mu   sync.Mutex
+	next chan struct{}
 }
 
-// failStale counts attempts that never had an outcome.
-func failStale(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	stale, err := staleAttempts(ctx, tx, now)
-	if err != nil {
-		return err
+// wait returns a channel that is closed at the next outcome.
+func (o *outcomes) wait() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.next == nil {
+		o.next = make(chan struct{})
 	}
-	for _, t := range stale {
-		_, err := tx.ExecContext(ctx, sqlAttemptEnd, t.id)
-		if err := errors.Join(err, countFailure(ctx, tx, t.person, now), countFailure(ctx, tx, t.address, now)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return o.next
 }
 
-func staleAttempts(ctx context.Context, tx *sql.Tx, now time.Time) ([]ticket, error) {
-	// Those that started in the future are from before the clock was set back.
-	rows, err := tx.QueryContext(ctx, sqlAttemptsStale, millis(now.Add(-attemptLife)), millis(now.Add(attemptLife)), 100)
-	if err != nil {
-		return nil, err
+func (o *outcomes) tell() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.next != nil {
+		close(o.next)
+		o.next = nil
 	}
-	defer rows.Close()
-	var stale []ticket
-	for rows.Next() {
-		var t ticket
-		if err := rows.Scan(&t.id, &t.person, &t.address); err != nil {
-			return nil, err
-		}
-		stale = append(stale, t)
-	}
-	return stale, rows.Err()
-}
-
-func readBucket(ctx context.Context, tx *sql.Tx, key []byte, pending string, now time.Time) (bucket, error) {
-	b, err := readFailures(ctx, tx, key, now)
-	if err != nil {
-		return bucket{}, err
-	}
-	err = tx.QueryRowContext(ctx, pending, key).Scan(&b.pending)
-	return b, err
-}
-
-func readFailures(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) (bucket, error) {
-	var b bucket
-	var failedAt int64
-	err := tx.QueryRowContext(ctx, sqlBucketRead, key).Scan(&b.failures, &failedAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return bucket{}, nil
-	}
-	if err != nil {
-		return bucket{}, err
-	}
-	b.failedAt = fromMillis(failedAt)
-	if b.failedAt.After(now) {
-		// The clock was set back. Wait from here, not for as long as that was.
-		b.failedAt = now
-		_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures, millis(now))
-	}
-	if now.Sub(b.failedAt) >= forgetAfter {
-		return bucket{}, err
-	}
-	return b, err
-}
-
-// purge removes what has run out, and keeps the number of buckets bounded: a
-// flood of names evicts the oldest of those that count least.
-func (a *Accounts) purge(ctx context.Context) error {
-	return a.write(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
-		for query, before := range map[string]time.Time{
-			sqlBucketPurge: now.Add(-forgetAfter),
-			sqlDevicePurge: now.Add(-deviceLife),
-			sqlPlacePurge:  now.Add(-placeLife),
-		} {
-			if _, err := tx.ExecContext(ctx, query, millis(before)); err != nil {
-				return err
-			}
-		}
-		var count int
-		if err := tx.QueryRowContext(ctx, sqlBucketCount).Scan(&count); err != nil || count <= maxBuckets {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, sqlBucketEvict, count-maxBuckets)
-		return err
-	})
-}
-
-// nextOutcome returns a channel that is closed at the next outcome.
-func (a *Accounts) nextOutcome() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.news
-}
-
-func (a *Accounts) tellOutcome() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	close(a.news)
-	a.news = make(chan struct{})
-}
-
-// bucketKey digests what a bucket is about: names that visitors type, of any
-// length and perhaps a password by mistake, are not kept.
-func bucketKey(parts ...string) []byte {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
-	}
-	return h.Sum(nil)
-}
-
-// placeOf groups addresses: an IPv6 client commands a whole /64.
-func placeOf(address netip.Addr) string {
-	address = address.Unmap().WithZone("")
-	if !address.IsValid() {
-		return ""
-	}
-	bits := 32
-	if address.Is6() {
-		bits = 64
-	}
-	return netip.PrefixFrom(address, bits).Masked().String()
 }

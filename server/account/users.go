@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -74,7 +73,7 @@ func (a *Accounts) add(ctx context.Context, name, password string, first bool) (
 		return err
 	})
 	if err != nil {
-		return User{}, fmt.Errorf("account: add user: %w", err)
+		return User{}, failed("add user", err)
 	}
 	return r.User, nil
 }
@@ -82,7 +81,7 @@ func (a *Accounts) add(ctx context.Context, name, password string, first bool) (
 // Find returns the user of that name. Error: [ErrNotFound].
 func (a *Accounts) Find(ctx context.Context, name string) (User, error) {
 	r, err := findRecord(ctx, a.db, sqlUserByKey, lookupKey(name))
-	return r.User, err
+	return r.User, failed("find user", err)
 }
 
 // List returns at most limit users in the order of their names, beginning
@@ -93,24 +92,24 @@ func (a *Accounts) List(ctx context.Context, after string, limit int) ([]User, e
 	}
 	rows, err := a.db.QueryContext(ctx, sqlUserList, after, limit)
 	if err != nil {
-		return nil, fmt.Errorf("account: list users: %w", err)
+		return nil, failed("list users", err)
 	}
 	defer rows.Close()
 	var users []User
 	for rows.Next() {
 		r, err := scanRecord(rows)
 		if err != nil {
-			return nil, err
+			return nil, failed("list users", err)
 		}
 		users = append(users, r.User)
 	}
-	return users, rows.Err()
+	return users, failed("list users", rows.Err())
 }
 
 // Empty reports whether there is no user yet.
 func (a *Accounts) Empty(ctx context.Context) (bool, error) {
 	found, err := exists(ctx, a.db, sqlUserAny)
-	return !found, err
+	return !found, failed("look for a user", err)
 }
 
 // Disable locks the user out: he can't log in until [Accounts.Enable], and his
@@ -123,8 +122,8 @@ func (a *Accounts) Disable(ctx context.Context, id string) (Cutoff, error) {
 
 // Enable lets a disabled user log in again. Error: [ErrNotFound].
 func (a *Accounts) Enable(ctx context.Context, id string) error {
-	result, err := a.db.ExecContext(ctx, sqlUserDisable, false, id)
-	return changedOne(result, err)
+	err := changedOne(a.db.ExecContext(ctx, sqlUserDisable, false, id))
+	return failed("enable user", err)
 }
 
 // Delete removes the user. His sessions are to be ended. His name is free, and
@@ -143,7 +142,7 @@ func (a *Accounts) Delete(ctx context.Context, id string) (Cutoff, error) {
 func (a *Accounts) SetPassword(ctx context.Context, id, password string) (Cutoff, error) {
 	user, err := findRecord(ctx, a.db, sqlUserByID, id)
 	if err != nil {
-		return Cutoff{}, err
+		return Cutoff{}, failed("find user", err)
 	}
 	hash, err := a.hashNew(ctx, password, user.Name)
 	if err != nil {
@@ -194,7 +193,7 @@ func scanRecord(row interface{ Scan(...any) error }) (record, error) {
 	var created, changed int64
 	err := row.Scan(&r.ID, &r.Name, &created, &changed, &r.Disabled, &r.key, &r.hash)
 	if err != nil {
-		return record{}, fmt.Errorf("account: read user: %w", err)
+		return record{}, err
 	}
 	r.Created, r.PasswordChanged = fromMillis(created), fromMillis(changed)
 	return r, nil

@@ -1,0 +1,188 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// The throttle counts failures in buckets. One is the person's: the name
+// together with where the guess comes from, so that strangers never lock the
+// user out of the devices and places that he is known by (ASVS 6.1.1). The
+// other is the address's, whatever the names; it does not stop somebody at a
+// device or place that the user is known by.
+//
+// Before a password is looked at, the attempt takes a place in both buckets;
+// afterwards a failure is counted, and a success gives the place back. So
+// parallel guesses can't slip through (D15), and parallel logins with the right
+// password all succeed: they wait for places.
+//
+// How much guessing that leaves: against one name from everywhere 5 at once, 10
+// more within 18 minutes, then one every 15 minutes, 96 a day. That is slower
+// and less annoying than a lock after 100 failures (NIST SP 800-63B-4 §3.2.2),
+// which would let strangers lock an account for good.
+const (
+	freePerson  = 5  // failures that cost a person nothing
+	freeAddress = 20 // and an address
+	firstWait   = time.Second
+	longestWait = 15 * time.Minute
+	forgetAfter = 24 * time.Hour // without a failure, a bucket is empty again
+
+	// attemptLife is when an attempt that has no outcome, because its process
+	// died, counts as failed.
+	attemptLife = time.Minute
+
+	maxBuckets = 100_000
+	purgeEvery = 256 // attempts
+)
+
+// A bucket is what is known of one key of the throttle.
+type bucket struct {
+	failures int
+	failedAt time.Time
+	pending  int // attempts without an outcome
+}
+
+// A verdict says how long the next attempt must wait, and, where that is zero,
+// whether the outcome of others has to be known first.
+type verdict struct {
+	wait time.Duration
+	hold bool
+}
+
+func (b bucket) verdict(now time.Time, free int) verdict {
+	if b.failures < free {
+		return verdict{hold: b.failures+b.pending >= free}
+	}
+	wait := b.failedAt.Add(waitAfter(b.failures, free)).Sub(now)
+	return verdict{wait: max(wait, 0), hold: b.pending > 0}
+}
+
+// waitAfter is the time between a failure and the next attempt.
+func waitAfter(failures, free int) time.Duration {
+	doublings := min(failures-free, 10) // 1024 s: longer than the longest
+	return min(firstWait<<doublings, longestWait)
+}
+
+func countFailure(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) error {
+	b, err := readFailures(ctx, tx, key, now)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures+1, millis(now))
+	return err
+}
+
+// failStale counts attempts that never had an outcome.
+func failStale(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	stale, err := staleAttempts(ctx, tx, now)
+	if err != nil {
+		return err
+	}
+	for _, t := range stale {
+		_, err := tx.ExecContext(ctx, sqlAttemptEnd, t.id)
+		if err := errors.Join(err, countFailure(ctx, tx, t.person, now), countFailure(ctx, tx, t.address, now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func staleAttempts(ctx context.Context, tx *sql.Tx, now time.Time) ([]ticket, error) {
+	// Those that started in the future are from before the clock was set back.
+	rows, err := tx.QueryContext(ctx, sqlAttemptsStale, millis(now.Add(-attemptLife)), millis(now.Add(attemptLife)), 100)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var stale []ticket
+	for rows.Next() {
+		var t ticket
+		if err := rows.Scan(&t.id, &t.person, &t.address); err != nil {
+			return nil, err
+		}
+		stale = append(stale, t)
+	}
+	return stale, rows.Err()
+}
+
+func readBucket(ctx context.Context, tx *sql.Tx, key []byte, pending string, now time.Time) (bucket, error) {
+	b, err := readFailures(ctx, tx, key, now)
+	if err != nil {
+		return bucket{}, err
+	}
+	err = tx.QueryRowContext(ctx, pending, key).Scan(&b.pending)
+	return b, err
+}
+
+func readFailures(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) (bucket, error) {
+	var b bucket
+	var failedAt int64
+	err := tx.QueryRowContext(ctx, sqlBucketRead, key).Scan(&b.failures, &failedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return bucket{}, nil
+	}
+	if err != nil {
+		return bucket{}, err
+	}
+	b.failedAt = fromMillis(failedAt)
+	if b.failedAt.After(now) {
+		// The clock was set back. Wait from here, not for as long as that was.
+		b.failedAt = now
+		_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures, millis(now))
+	}
+	if now.Sub(b.failedAt) >= forgetAfter {
+		return bucket{}, err
+	}
+	return b, err
+}
+
+// purge removes what has run out, and keeps the number of buckets bounded: a
+// flood of names evicts the oldest of those that count least.
+func (a *Accounts) purge(ctx context.Context) error {
+	return a.write(ctx, func(tx *sql.Tx) error {
+		now := time.Now()
+		for query, before := range map[string]time.Time{
+			sqlBucketPurge: now.Add(-forgetAfter),
+			sqlDevicePurge: now.Add(-deviceLife),
+			sqlPlacePurge:  now.Add(-placeLife),
+		} {
+			if _, err := tx.ExecContext(ctx, query, millis(before)); err != nil {
+				return err
+			}
+		}
+		var count int
+		if err := tx.QueryRowContext(ctx, sqlBucketCount).Scan(&count); err != nil || count <= maxBuckets {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, sqlBucketEvict, count-maxBuckets)
+		return err
+	})
+}
+
+// bucketKey digests what a bucket is about: names that visitors type, of any
+// length and perhaps a password by mistake, are not kept.
+func bucketKey(parts ...string) []byte {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return h.Sum(nil)
+}
+
+// placeOf groups addresses: an IPv6 client commands a whole /64.
+func placeOf(address netip.Addr) string {
+	address = address.Unmap().WithZone("")
+	if !address.IsValid() {
+		return ""
+	}
+	bits := 32
+	if address.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(address, bits).Masked().String()
+}
