@@ -123,7 +123,7 @@ func (m *Manager) Rotate(ctx context.Context) error {
 	switch {
 	case x.committed:
 		return x.tooLate("rotation")
-	case x.via != viaCookie:
+	case x.via != viaCookie || x.session == noSession:
 		return ErrNoSession
 	}
 	return x.replace(x.session.record, store.Creation{Inherit: true})

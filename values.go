@@ -59,8 +59,8 @@ func (x *exchange) put(key string, json []byte) error {
 	if x.committed {
 		return x.tooLate("key " + key)
 	}
-	if x.cookieAction == cookieExpire {
-		return ErrEnded
+	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session == noSession) {
+		return ErrEnded // logged out in this request
 	}
 	if x.cookie == nil && x.via != viaBearer {
 		if err := x.beginAnonymous(); err != nil {
