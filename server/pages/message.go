@@ -11,7 +11,7 @@ type Message struct {
 	Status     int    // the HTTP status, printed on the stub; zero: none
 	Title      string // the heading
 	Text       string // what happened
-	Next       string // how to go on; may be empty
+	Advice     string // how to go on; may be empty
 	ActionURL  string // where the way on leads, a path of this server; empty: no link
 	ActionText string // what the link says
 	ID         string // the incident, for the operator to find in the log; may be empty
@@ -46,15 +46,15 @@ func ForStatus(status int) Message {
 
 var messages = map[int]Message{
 	http.StatusBadRequest: {
-		Title: "We couldn’t read that",
-		Text:  "The request was not one that this server understands. Nothing was changed.",
-		Next:  "Go back to the start and try again.",
+		Title:  "We couldn’t read that",
+		Text:   "The request was not one that this server understands. Nothing was changed.",
+		Advice: "Go back to the start and try again.",
 	},
 	http.StatusForbidden: {
 		Title: "We couldn’t accept that form",
 		Text: "It didn’t come with the session it was made for. The page may have been open for a long time, " +
 			"you may have logged in or out in another tab, or your browser may be blocking cookies. Nothing was changed.",
-		Next:       "Open a fresh page and try again. If this happens again, allow cookies for this site.",
+		Advice:     "Open a fresh page and try again. If this happens again, allow cookies for this site.",
 		ActionText: "Start again",
 	},
 	http.StatusNotFound: {
@@ -68,19 +68,19 @@ var messages = map[int]Message{
 	http.StatusTooManyRequests: {
 		Title:      "Too many tries",
 		Text:       "There were too many requests from you or from your network in a short time. Nothing was changed.",
-		Next:       "Wait a little, then try again.",
+		Advice:     "Wait a little, then try again.",
 		ActionText: "Try again",
 	},
 	http.StatusInternalServerError: {
 		Title:      "Something went wrong",
 		Text:       "The mistake is ours, not yours. What you asked for may not have happened.",
-		Next:       "Try again in a moment. If it happens again, tell the people who run this server.",
+		Advice:     "Try again in a moment. If it happens again, tell the people who run this server.",
 		ActionText: "Try again",
 	},
 	http.StatusServiceUnavailable: {
 		Title:      "We can’t check your session right now",
 		Text:       "The server has lost touch with the place where it keeps sessions, and it won’t guess. You have not been logged out.",
-		Next:       "Try again in a few seconds.",
+		Advice:     "Try again in a few seconds.",
 		ActionText: "Try again",
 	},
 }

@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -81,8 +83,12 @@ var rules = []struct {
 			}
 		}
 	}},
-	{"3.4.3: the stylesheet carries the answer's nonce", func(t *testing.T, doc *element) {
+	{"3.4.3: the stylesheet carries the answer's nonce and its own hash", func(t *testing.T, doc *element) {
 		sheet := doc.one(t, "link", "rel", "stylesheet")
+		sum := sha512.Sum384(stylesheet.body)
+		if want := "sha384-" + base64.StdEncoding.EncodeToString(sum[:]); sheet.attr["integrity"] != want {
+			t.Errorf("integrity %q, want %q", sheet.attr["integrity"], want)
+		}
 		if sheet.attr["nonce"] != testNonce {
 			t.Errorf("nonce %q, want %q", sheet.attr["nonce"], testNonce)
 		}
@@ -160,22 +166,67 @@ var rules = []struct {
 			}
 		}
 	}},
-	{"7.4.4: whoever is logged in can log out from any page, by POST", func(t *testing.T, doc *element) {
-		if strings.Contains(doc.text, "ada") {
-			doc.one(t, "form", "action", "/logout").one(t, "button", "type", "submit")
-		}
-	}},
 }
 
+// why: each rule holds on each page, whatever its state.
 func TestEveryPage(t *testing.T) {
 	for name, p := range everyPage() {
 		t.Run(name, func(t *testing.T) {
 			doc := document(t, p)
 			for _, rule := range rules {
-				t.Log(rule.why)
-				rule.check(t, doc)
+				t.Run(rule.why, func(t *testing.T) { rule.check(t, doc) })
 			}
 		})
+	}
+}
+
+func TestLogOut(t *testing.T) {
+	tests := []struct {
+		why  string
+		page page
+		want bool
+	}{
+		{"7.4.4: whoever is logged in can log out", Account{CSRF: "token", Name: "ada"}, true},
+		{"7.4.4: from an error page too", Message{Title: "Gone", CSRF: "token", Name: "ada"}, true},
+		{"who is not logged in has nothing to log out of", Message{Title: "Gone", CSRF: "token"}, false},
+		{"who is not logged in has nothing to log out of", Login{CSRF: "token"}, false},
+	}
+	for _, tt := range tests {
+		offered := false
+		for _, form := range document(t, tt.page).all("form") {
+			offered = offered || form.attr["action"] == "/logout" && len(form.all("button")) == 1
+		}
+		if offered != tt.want {
+			t.Errorf("%T: offered: %v, want %v; %s", tt.page, offered, tt.want, tt.why)
+		}
+	}
+}
+
+func TestNewPasswordHint(t *testing.T) {
+	const why = "6.2.1: the least length is told before it is asked for, and the browser checks it too"
+	for _, p := range []page{Setup{PasswordMin: 15}, Account{Name: "ada", PasswordMin: 15}} {
+		for _, in := range document(t, p).all("input") {
+			if in.attr["autocomplete"] == "new-password" && in.attr["minlength"] != "15" {
+				t.Errorf("%T: %v; %s", p, in.attr, why)
+			}
+		}
+		if text := document(t, p).text; !strings.Contains(text, "At least 15 characters") {
+			t.Errorf("%T names no length; %s", p, why)
+		}
+	}
+	if text := document(t, Setup{}).text; strings.Contains(text, "At least") {
+		t.Error("a length of zero is named")
+	}
+}
+
+func TestLoginStartsAtTheFirstEmptyField(t *testing.T) {
+	for username, want := range map[string]string{"": "username", "ada": "password"} {
+		doc := document(t, Login{Username: username})
+		for _, in := range doc.all("input") {
+			if in.has("autofocus") != (in.attr["name"] == want) {
+				t.Errorf("with username %q: %v", username, in.attr)
+			}
+		}
 	}
 }
 
@@ -260,6 +311,15 @@ func TestProblems(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			doc := document(t, tt.page)
 			var marked []string
+			beside := 0 // the problem is said beside the one field that it names
+			for _, p := range doc.all("p") {
+				if p.attr["class"] == "wrong" && p.text == tt.says {
+					beside++
+				}
+			}
+			if one := len(tt.fields) == 1; (beside == 1) != one || beside > 1 {
+				t.Errorf("said beside %d fields; one field is in error: %v", beside, one)
+			}
 			for _, in := range doc.all("input") {
 				if !in.has("aria-invalid") {
 					continue
@@ -310,8 +370,8 @@ func TestHostileText(t *testing.T) {
 				Account{CSRF: "x", Name: "x", Sessions: sessions, Notice: "x", Problem: Problem{Text: "x"}, Now: now},
 				Account{CSRF: evil, Name: evil, Sessions: evilSessions, Notice: evil, Problem: p, Now: now}},
 			"message": {
-				Message{Title: "x", Text: "x", Next: "x", ActionURL: "/x", ActionText: "x", ID: "x", CSRF: "x", Name: "x"},
-				Message{Title: evil, Text: evil, Next: evil, ActionURL: evil, ActionText: evil, ID: evil, CSRF: evil, Name: evil}},
+				Message{Title: "x", Text: "x", Advice: "x", ActionURL: "/x", ActionText: "x", ID: "x", CSRF: "x", Name: "x"},
+				Message{Title: evil, Text: evil, Advice: evil, ActionURL: evil, ActionText: evil, ID: evil, CSRF: evil, Name: evil}},
 		}
 		for name, tt := range tests {
 			t.Run(name+" "+evil, func(t *testing.T) {
