@@ -58,6 +58,8 @@ func New(c Config) (*Manager, error) {
 	for _, origin := range c.Origins {
 		m.origins[origin] = true
 	}
+	m.touches.wake = make(chan struct{}, 1)
+	m.watchers.wake = make(chan struct{}, 1)
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	if err := m.openKeys(ctx); err != nil {
@@ -84,25 +86,50 @@ var errClosed = errors.New("counterfoil: the manager is closed")
 
 // startWork starts the goroutines that the manager owns.
 func (m *Manager) startWork(ctx context.Context) {
-	m.every(ctx, m.touchInterval(), func() { m.reportIf(ctx, "last-seen times could not be saved", m.flushTouches(ctx)) })
 	m.every(ctx, purgeInterval, func() { m.reportIf(ctx, "expired sessions could not be removed", m.purge(ctx)) })
 	m.every(ctx, keysInterval, func() { m.reportIf(ctx, "the signing keys could not be looked after", m.tendKeys(ctx)) })
-	m.every(ctx, m.config.Bound/5, func() { m.followEnds(ctx) })
+	m.whenWoken(ctx, m.touches.wake, m.touchInterval(), func() bool {
+		m.reportIf(ctx, "last-seen times could not be saved", m.flushTouches(ctx))
+		return false
+	})
+	m.whenWoken(ctx, m.watchers.wake, m.followInterval(), func() bool { return m.followEnds(ctx) })
 }
 
+// every calls do at that interval, until ctx ends.
 func (m *Manager) every(ctx context.Context, d time.Duration, do func()) {
 	m.work.Go(func() {
-		ticker := time.NewTicker(d)
-		defer ticker.Stop()
+		for pause(ctx, d) == nil {
+			do()
+		}
+	})
+}
+
+// whenWoken calls do a while after each wake, and again at that interval as
+// long as it returns true, until ctx ends. It costs nothing where nobody wakes
+// it.
+func (m *Manager) whenWoken(ctx context.Context, wake <-chan struct{}, d time.Duration, do func() bool) {
+	m.work.Go(func() {
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-ticker.C:
-				do()
+			case <-wake:
+			}
+			for again := true; again; again = do() {
+				if pause(ctx, d) != nil {
+					return
+				}
 			}
 		}
 	})
+}
+
+// rouse wakes a goroutine of whenWoken.
+func rouse(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default: // it is awake, or about to be
+	}
 }
 
 const (

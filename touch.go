@@ -15,6 +15,7 @@ import (
 type touches struct {
 	mu      sync.Mutex
 	pending map[store.SID]time.Time
+	wake    chan struct{} // rouses the goroutine that writes them
 }
 
 // maxPendingTouches bounds the notes while the store can't take them. What is
@@ -25,7 +26,7 @@ const maxPendingTouches = 1 << 20
 // the idle time-out, a minute at the most.
 func touchAfter(idle time.Duration) time.Duration { return min(idle/20, time.Minute) }
 
-// touchInterval is how often the notes are written.
+// touchInterval is how long a note waits for others before they are written.
 func (m *Manager) touchInterval() time.Duration {
 	shortest := min(m.config.IdleTimeout, m.config.RememberIdle, m.config.AnonymousLifetime)
 	return max(min(shortest/20, time.Second), time.Millisecond)
@@ -40,6 +41,7 @@ func (m *Manager) touch(s *store.Session) {
 	defer t.mu.Unlock()
 	if t.pending == nil {
 		t.pending = map[store.SID]time.Time{}
+		rouse(t.wake)
 	}
 	if len(t.pending) < maxPendingTouches && t.pending[s.ID].Before(s.AsOf) {
 		t.pending[s.ID] = s.AsOf

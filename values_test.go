@@ -18,6 +18,8 @@ import (
 	"github.com/counterfoil/counterfoil/store/memory"
 )
 
+func newMemory() store.Store { return memory.New(memory.Config{}) }
+
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 // within runs a handler for one request of the browser, and fails the test if

@@ -25,7 +25,7 @@ func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel conte
 		return watched, func() {}
 	}
 	w := &watcher{id: session.record.ID, user: session.User(), cancel: cancelCause}
-	remove := m.watchers.add(w)
+	remove := m.watchers.add(w, m.clock.Now())
 	// It may have ended before it was watched: ask once more.
 	w.check(ctx, m)
 	return watched, func() {
@@ -38,12 +38,15 @@ func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel conte
 type watchers struct {
 	mu   sync.Mutex
 	live map[store.SID]map[*watcher]struct{}
+	wake chan struct{} // rouses the follower
 
-	// Only the follower uses these: the place in the log up to which ends have
-	// been told, and the time of the last question that was answered in full.
+	// asOf is a time up to which every end has been told to every watcher.
+	asOf time.Time
+
+	// Only the follower uses these: the place in the log up to which it has
+	// read, and whether it has begun to.
 	cursor store.Cursor
 	synced bool
-	asOf   time.Time
 }
 
 type watcher struct {
@@ -53,16 +56,20 @@ type watcher struct {
 	expires time.Time // by the store's clock; guarded by watchers.mu
 }
 
-func (ws *watchers) add(w *watcher) (remove func()) {
+func (ws *watchers) add(w *watcher, now time.Time) (remove func()) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.live == nil {
 		ws.live = map[store.SID]map[*watcher]struct{}{}
 	}
+	if len(ws.live) == 0 {
+		ws.asOf = now
+	}
 	if ws.live[w.id] == nil {
 		ws.live[w.id] = map[*watcher]struct{}{}
 	}
 	ws.live[w.id][w] = struct{}{}
+	rouse(ws.wake)
 	return func() {
 		ws.mu.Lock()
 		defer ws.mu.Unlock()
@@ -132,28 +139,47 @@ func (w *watcher) check(ctx context.Context, m *Manager) {
 	w.expires = record.Expires()
 }
 
+// followInterval is how often the log is read.
+func (m *Manager) followInterval() time.Duration { return m.config.Bound / 5 }
+
 // followEnds reads the store's log of ended sessions and tells the watchers. It
-// asks nothing while nobody watches. When the store has not answered for
-// Config.Bound, it cancels them all: they could be logged out by now.
-func (m *Manager) followEnds(ctx context.Context) {
+// returns false when nobody watches any more.
+//
+// When the store does not answer it cancels them all before Config.Bound has
+// passed: they could be logged out by now.
+func (m *Manager) followEnds(ctx context.Context) bool {
 	ws := &m.watchers
-	asked := m.clock.Now() // before the question: an answer is as old as that
 	if len(ws.all()) == 0 {
-		ws.synced, ws.asOf = false, asked
-		return
+		ws.synced = false
+		return false
 	}
-	question, cancel := context.WithTimeout(ctx, max(m.config.Bound-asked.Sub(ws.asOf), time.Millisecond))
+	asked := m.clock.Now() // before the question: an answer is as old as that
+	deadline := ws.lastTold().Add(m.config.Bound)
+	question, cancel := context.WithTimeout(ctx, max(deadline.Sub(asked), time.Millisecond))
 	defer cancel()
 	err := m.readLog(question)
 	if err == nil {
 		m.checkWatchers(question, func(w *watcher) bool { return !w.expires.After(asked) })
-		ws.asOf = asked
-		return
+		ws.told(asked)
+		return true
 	}
 	m.reportIf(ctx, "ended sessions could not be read", err)
-	if m.clock.Now().Sub(ws.asOf) >= m.config.Bound {
+	if next := m.clock.Now().Add(m.followInterval()); next.After(deadline) {
 		ws.cancelAll(wrap(ErrUnavailable, err))
 	}
+	return true
+}
+
+func (ws *watchers) lastTold() time.Time {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.asOf
+}
+
+func (ws *watchers) told(asOf time.Time) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.asOf = asOf
 }
 
 // readLog tells every end since the last time. At the start and after a gap in

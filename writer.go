@@ -104,7 +104,7 @@ func (x *exchange) commit() error {
 		h.Add("Set-Cookie", x.m.sessionCookie(x.cookie, &x.session.record).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
-		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
+		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
 	default:
 		if !x.consulted {
 			return nil // the answer has nothing to do with the session
