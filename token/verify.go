@@ -1,7 +1,6 @@
 package token
 
 import (
-	"crypto/sha256"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -72,54 +71,62 @@ func (v *Verifier) Verify(tok string, now time.Time) (Claims, error) {
 	if len(tok) > v.config.MaxLength || strings.Count(tok, ".") != 2 {
 		return Claims{}, ErrMalformed
 	}
-	header, rest, _ := strings.Cut(tok, ".")
+	header, _, _ := strings.Cut(tok, ".")
 	key := v.keys.Load().byHeader[header]
 	if key == nil || !key.verifies(now) {
 		return Claims{}, ErrUnknownKey
 	}
-	// What is remembered of a token is what can't change: that the signature
-	// is right, and the claims. The header names the key by its thumbprint, so
-	// it stays right whatever becomes of the keyring. The verdict is made anew.
-	id := digest(sha256.Sum256([]byte(tok)))
-	claims := v.cache.get(id)
-	if claims == nil {
+	dot := strings.LastIndexByte(tok, '.')
+	signed, signature := tok[:dot], tok[dot+1:]
+
+	// The cache holds what can't change, and the header names the key by its
+	// thumbprint, so an entry stays right whatever becomes of the keyring. The
+	// verdict is made anew each time.
+	id := digestOf(signature)
+	e := v.cache.get(id, signed)
+	if e == nil {
 		var err error
-		if claims, err = authenticate(key, tok, rest); err != nil {
+		if e, err = authenticate(key, signed, signature); err != nil {
 			return Claims{}, err
 		}
-		v.cache.add(id, claims)
+		v.cache.add(id, e)
 	}
-	if err := v.check(claims, now); err != nil {
+	if err := v.check(&e.claims, now); err != nil {
 		return Claims{}, err
 	}
-	return *claims, nil
+	return e.claims, nil
 }
 
-// authenticate checks the signature, then reads the claims. rest is tok without
-// its header.
-func authenticate(key *key, tok, rest string) (*Claims, error) {
-	// The decoder passes over line breaks, which would be a second spelling.
-	if strings.ContainsAny(rest, "\r\n") {
-		return nil, ErrMalformed
-	}
-	payload, signature, _ := strings.Cut(rest, ".")
-	sig, err := strictBase64.DecodeString(signature)
-	if err != nil {
-		return nil, ErrMalformed
-	}
-	signed := tok[:len(tok)-len(signature)-1]
-	if !validSignature(key.public, []byte(signed), sig) {
-		return nil, ErrSignature
-	}
-	text, err := strictBase64.DecodeString(payload)
-	if err != nil {
-		return nil, ErrMalformed
-	}
-	claims, err := parseClaims(string(text))
+// authenticate checks the signature, then reads the claims.
+func authenticate(key *key, signed, signature string) (*entry, error) {
+	sig, err := decodeSegment(signature)
 	if err != nil {
 		return nil, err
 	}
-	return &claims, nil
+	e := &entry{signed: []byte(signed)}
+	if !validSignature(key.public, e.signed, sig) {
+		return nil, ErrSignature
+	}
+	payload, err := decodeSegment(signed[len(key.header)+1:])
+	if err != nil {
+		return nil, err
+	}
+	if e.claims, err = parseClaims(string(payload)); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// decodeSegment accepts the one canonical spelling of a segment.
+func decodeSegment(segment string) ([]byte, error) {
+	if strings.ContainsAny(segment, "\r\n") { // the decoder passes over them
+		return nil, ErrMalformed
+	}
+	b, err := strictBase64.DecodeString(segment)
+	if err != nil {
+		return nil, ErrMalformed // the cause would quote the token
+	}
+	return b, nil
 }
 
 // check judges the claims at that time.

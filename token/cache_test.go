@@ -1,0 +1,174 @@
+package token_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/counterfoil/counterfoil/token"
+)
+
+// DESIGN: "caches signature and claims, never the verdict".
+func TestCacheHoldsNoVerdict(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	tok := sign(t, keys, someClaims(), start)
+	remembering := func(t *testing.T) *token.Verifier {
+		v := newVerifier(keys)
+		if _, err := v.Verify(tok, start); err != nil {
+			t.Fatal(err)
+		}
+		if v.Remembered() != 1 {
+			t.Fatal("the token is not remembered, so this shows nothing")
+		}
+		return v
+	}
+	t.Run("expiry", func(t *testing.T) {
+		v := remembering(t)
+		if _, err := v.Verify(tok, start.Add(life-1)); err != nil {
+			t.Error(err)
+		}
+		refuse(t, v, tok, start.Add(life), token.ErrExpired)
+	})
+	t.Run("a clock set back", func(t *testing.T) {
+		refuse(t, remembering(t), tok, start.Add(-time.Hour), token.ErrNotYetValid)
+	})
+	t.Run("a removed key (req 51)", func(t *testing.T) {
+		v := remembering(t)
+		v.SetKeyring(newKeyring(t, token.EdDSA))
+		refuse(t, v, tok, start, token.ErrUnknownKey)
+		v.SetKeyring(keys)
+		if _, err := v.Verify(tok, start); err != nil {
+			t.Errorf("the key is back: %v", err)
+		}
+	})
+	t.Run("a key whose time is over", func(t *testing.T) {
+		c := someClaims()
+		c.Expires = start.Add(time.Hour)
+		long := sign(t, keys, c, start)
+		v := remembering(t)
+		rotated, err := keys.Rotate(token.EdDSA, start, life)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.SetKeyring(rotated)
+		over := start.Add(token.Lead + life + token.Margin)
+		if _, err := v.Verify(long, over.Add(-1)); err != nil {
+			t.Error(err)
+		}
+		refuse(t, v, long, over, token.ErrUnknownKey)
+	})
+	t.Run("the same signature under another text", func(t *testing.T) {
+		v := remembering(t)
+		header, p, signature := segments(tok)
+		other, _, _ := segments(sign(t, newKeyring(t, token.EdDSA), someClaims(), start))
+		refuse(t, v, header+"."+b64(payload(t))+"."+signature, start, token.ErrSignature)
+		refuse(t, v, header+"."+p+"A."+signature, start, token.ErrSignature)
+		refuse(t, v, other+"."+p+"."+signature, start, token.ErrUnknownKey)
+	})
+}
+
+func TestCacheRemembersNoRefusedToken(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := newVerifier(keys)
+	header, p, signature := segments(sign(t, keys, someClaims(), start))
+	for _, tok := range []string{
+		header + "." + p + "." + strings.Repeat("A", len(signature)),
+		keys.SignRaw(keys.Header(), payload(t, `"sid":"sid-1",`, "")),
+		keys.SignRaw(keys.Header(), payload(t)+"x"),
+	} {
+		if _, err := v.Verify(tok, start); err == nil {
+			t.Errorf("accepted %s", tok)
+		}
+	}
+	if n := v.Remembered(); n != 0 {
+		t.Errorf("%d refused tokens are remembered", n)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	const size = 64
+	keys := newKeyring(t, token.EdDSA)
+	v := token.NewVerifier(token.Config{Issuers: []string{issuer}, Audiences: []string{api}, CacheSize: size})
+	v.SetKeyring(keys)
+	toks := issueMany(t, keys, 10*size)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i, tok := range toks {
+				if _, err := v.Verify(tok, start); err != nil {
+					t.Error(err)
+				}
+				if n := v.Remembered(); n > size {
+					t.Errorf("%d tokens are remembered after %d, at most %d may be", n, i+1, size)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if v.Remembered() < size/4 {
+		t.Errorf("only %d tokens are remembered of %d", v.Remembered(), size)
+	}
+}
+
+// What is in use stays, however many others come by.
+func TestCacheKeepsWhatIsUsed(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := token.NewVerifier(token.Config{Issuers: []string{issuer}, Audiences: []string{api}, CacheSize: 64})
+	v.SetKeyring(keys)
+	used := sign(t, keys, someClaims(), start)
+	for _, tok := range issueMany(t, keys, 640) {
+		for _, tok := range []string{used, tok} {
+			if _, err := v.Verify(tok, start); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := testing.AllocsPerRun(1, func() { v.Verify(used, start) }); n != 0 {
+		t.Errorf("a token in constant use was forgotten: %v allocations for a repeated check", n)
+	}
+}
+
+func TestRepeatedCheckAllocatesNothing(t *testing.T) {
+	for _, alg := range algorithms {
+		keys := newKeyring(t, alg)
+		v := newVerifier(keys)
+		tok := sign(t, keys, someClaims(), start)
+		if n := testing.AllocsPerRun(100, func() {
+			if _, err := v.Verify(tok, start); err != nil {
+				t.Error(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", alg, n)
+		}
+	}
+}
+
+// Keys are swapped while others check: run with -race.
+func TestVerifierIsConcurrent(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	rotated, err := keys.Rotate(token.ES256, start, life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVerifier(keys)
+	toks := issueMany(t, keys, 50)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for _, tok := range toks {
+				if _, err := v.Verify(tok, start); err != nil {
+					t.Errorf("a token of a key that is in both keyrings: %v", err)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 100 {
+			v.SetKeyring(rotated)
+			v.SetKeyring(keys)
+		}
+	})
+	wg.Wait()
+}
