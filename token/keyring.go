@@ -139,6 +139,21 @@ func newKeyring(keys []*key) *Keyring {
 	return k
 }
 
+// inOrder reports whether the keys are different ones, sign one after the other
+// without a gap, and the last one has no end.
+func (k *Keyring) inOrder() bool {
+	if len(k.keys) == 0 || len(k.byHeader) != len(k.keys) {
+		return false
+	}
+	for i, next := range k.keys[1:] {
+		if key := k.keys[i]; !key.SignsUntil.Equal(next.SignsFrom) || !key.VerifiesUntil.After(key.SignsUntil) {
+			return false
+		}
+	}
+	last := k.keys[len(k.keys)-1]
+	return last.SignsUntil.IsZero() && last.VerifiesUntil.IsZero()
+}
+
 func newKey(alg Algorithm, info KeyInfo) (*key, error) {
 	private, err := generate(alg)
 	if err != nil {

@@ -83,7 +83,11 @@ func OpenKeyring(document []byte, secret *[32]byte) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: open the keyring: %w", err)
 	}
-	return newKeyring(keys), nil
+	k := newKeyring(keys)
+	if !k.inOrder() {
+		return nil, errors.New("token: open the keyring: its keys don't sign one after the other")
+	}
+	return k, nil
 }
 
 func parseKeys(plain []byte) ([]*key, error) {
@@ -91,8 +95,8 @@ func parseKeys(plain []byte) ([]*key, error) {
 	if err := json.Unmarshal(plain, &stored); err != nil {
 		return nil, err
 	}
-	if len(stored) == 0 || len(stored) > MaxKeys {
-		return nil, fmt.Errorf("it holds %d keys, not 1 to %d", len(stored), MaxKeys)
+	if len(stored) > MaxKeys {
+		return nil, fmt.Errorf("it holds %d keys, more than %d", len(stored), MaxKeys)
 	}
 	var keys []*key
 	for _, s := range stored {
