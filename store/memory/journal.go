@@ -113,17 +113,29 @@ func (s *Store) Follow(ctx context.Context, after store.Cursor, limit int) (stor
 	return news, nil
 }
 
-// Snapshot implements [store.Store].
+// Snapshot implements [store.Store]. It copies the log in strides, up to the
+// head that it has found at first.
 func (s *Store) Snapshot(ctx context.Context) (store.News, error) {
 	if err := s.beginRead(ctx); err != nil {
 		return store.News{}, err
 	}
-	defer s.mu.RUnlock()
 	news := store.News{Head: s.log.head(), Now: s.clock.Now()}
-	for i := range s.log.count {
-		if e := s.log.entry(i); e.Expires.After(news.Now) {
-			news.Entries = append(news.Entries, e)
+	s.mu.RUnlock()
+	for pos := uint64(0); pos < news.Head.Pos; {
+		if err := s.beginRead(ctx); err != nil {
+			return store.News{}, err
 		}
+		pos = max(pos, s.log.base.Pos) // what is pruned meanwhile has expired
+		for range stride {
+			if pos >= news.Head.Pos {
+				break
+			}
+			if e := s.log.entry(int(pos - s.log.base.Pos)); e.Expires.After(news.Now) {
+				news.Entries = append(news.Entries, e)
+			}
+			pos++
+		}
+		s.mu.RUnlock()
 	}
 	return news, nil
 }

@@ -41,15 +41,17 @@ type Store struct {
 	// batch needs, nor while it waits for anything.
 	mu          sync.RWMutex
 	closed      bool
-	sessions    table
+	sessions    *table
 	generations generations
 	log         journal
 	documents   map[string]document
 }
 
-// batch is how many sessions are removed, or log entries pruned, before the
-// lock is given to whoever waits.
-const batch = 64
+// What is done before the lock is given to whoever waits.
+const (
+	batch  = 64   // removals of sessions or log entries
+	stride = 1024 // looks at a slot or a log entry
+)
 
 var errClosed = errors.New("memory: the store is closed")
 
@@ -93,7 +95,7 @@ func (s *Store) beginRead(ctx context.Context) error {
 func (s *Store) live(id store.SID, now time.Time) (slot, error) {
 	i, ok := s.sessions.find(id)
 	if !ok || !s.sessions.live(i, now) {
-		return nil, store.ErrNotFound
+		return 0, store.ErrNotFound
 	}
 	return i, nil
 }
@@ -125,7 +127,7 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 			return store.Session{}, err
 		}
 		if c.Inherit {
-			values = s.sessions.load(replaced).values
+			values = slices.Clone(s.sessions.load(replaced).values)
 		}
 		s.end(replaced, now, c.Retain)
 	} else if s.full(now) {
@@ -145,7 +147,7 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 // a batch of expired ones has gone.
 func (s *Store) full(now time.Time) bool {
 	if s.sessions.len() >= s.max {
-		s.sessions.sweep(now, batch)
+		s.sessions.sweep(now, stride, batch)
 	}
 	return s.sessions.len() >= s.max
 }
@@ -173,7 +175,7 @@ func (s *Store) keepNewest(c store.Creation, now time.Time) {
 		return
 	}
 	slices.SortFunc(sessions, func(a, b store.Session) int {
-		return cmp.Or(a.Created.Compare(b.Created), slices.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(a.Created.Compare(b.Created), compareIDs(a.ID, b.ID))
 	})
 	excess := len(sessions) - c.Limit
 	for _, old := range sessions {
@@ -232,7 +234,7 @@ func (s *Store) Values(ctx context.Context, id store.SID) ([]byte, uint64, error
 		return nil, 0, err
 	}
 	e := s.sessions.load(i)
-	return e.values, e.version, nil
+	return append([]byte(nil), e.values...), e.version, nil // nil where there are none
 }
 
 // SaveValues implements [store.Store].
@@ -292,7 +294,17 @@ func earlier(a, b time.Time) time.Time {
 
 // Purge implements [store.Store].
 func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
-	sessions, err := s.inBatches(ctx, limit, s.sessions.sweep)
+	if err := s.beginRead(ctx); err != nil {
+		return 0, err
+	}
+	left := s.sessions.slots() // once around
+	s.mu.RUnlock()
+
+	sessions, err := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
+		looked, removed := s.sessions.sweep(now, min(stride, left), limit)
+		left -= looked
+		return removed, left <= 0 || looked == 0
+	})
 	if err != nil {
 		return sessions, err
 	}
@@ -304,7 +316,7 @@ func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 }
 
 // inBatches calls remove until it has removed limit or is done, and lets go of
-// the lock after each batch.
+// the lock after each call.
 func (s *Store) inBatches(ctx context.Context, limit int, remove func(now time.Time, limit int) (removed int, done bool)) (int, error) {
 	total := 0
 	for total < limit {
@@ -327,6 +339,6 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.sessions, s.log, s.documents = table{}, journal{}, nil
+	s.sessions, s.log, s.documents = newTable(), journal{}, nil
 	return nil
 }

@@ -1,0 +1,65 @@
+package memory
+
+// Agents keeps each user agent once: a million sessions have some thousand
+// different ones. It is bounded, so that who invents user agents gains nothing:
+// when it is full, further ones are stored with their sessions.
+type agents struct {
+	refs  map[string]uint32 // to an index in texts, plus one
+	texts []agent
+	freed []uint32
+}
+
+type agent struct {
+	text string
+	uses int
+}
+
+const maxAgents = 4096
+
+func newAgents() agents { return agents{refs: map[string]uint32{}} }
+
+// take returns the reference to a text, counting its uses; zero: it is not
+// kept here.
+func (a *agents) take(text string) uint32 {
+	if ref := a.refs[text]; ref != 0 {
+		a.texts[ref-1].uses++
+		return ref
+	}
+	if text == "" || len(a.refs) == maxAgents {
+		return 0
+	}
+	ref := a.place()
+	a.texts[ref-1] = agent{text, 1}
+	a.refs[text] = ref
+	return ref
+}
+
+func (a *agents) place() uint32 {
+	if n := len(a.freed); n > 0 {
+		ref := a.freed[n-1]
+		a.freed = a.freed[:n-1]
+		return ref
+	}
+	a.texts = append(a.texts, agent{})
+	return uint32(len(a.texts))
+}
+
+func (a *agents) text(ref uint32) string {
+	if ref == 0 {
+		return ""
+	}
+	return a.texts[ref-1].text
+}
+
+// release gives a reference back.
+func (a *agents) release(ref uint32) {
+	if ref == 0 {
+		return
+	}
+	t := &a.texts[ref-1]
+	if t.uses--; t.uses == 0 {
+		delete(a.refs, t.text)
+		*t = agent{}
+		a.freed = append(a.freed, ref)
+	}
+}

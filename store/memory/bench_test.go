@@ -1,0 +1,190 @@
+package memory_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/memory"
+)
+
+const million = 1_000_000
+
+// typical is an ordinary login: a user id of 12 bytes, a name, one of 500 user
+// agents of 80 bytes, an address, and 200 bytes of values.
+func typical(i int) store.Creation {
+	values := make([]byte, 200)
+	rand.Read(values)
+	return store.Creation{
+		Session: store.Session{
+			ID:        store.NewSID(time.Now()),
+			Secret:    store.Digest(append(values[:16:16], values[16:32]...)),
+			User:      fmt.Sprintf("user-%07d", i),
+			Name:      fmt.Sprintf("John Doe %d", i%1000),
+			Methods:   "pwd",
+			UserAgent: fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64; rv:%03d.0) Gecko/20100101 Firefox/%03d.0 abcdefghij", i%500, i%500),
+			Address:   fmt.Sprintf("192.0.%d.%d", i>>8&0xff, i&0xff),
+			Idle:      time.Hour,
+		},
+		Lifetime: 24 * time.Hour,
+		Values:   values,
+		Retain:   time.Minute,
+	}
+}
+
+// filled returns a store with n typical sessions, and their ids.
+func filled(tb testing.TB, n int, change func(*store.Creation)) (*memory.Store, []store.SID) {
+	tb.Helper()
+	s := memory.New(memory.Config{})
+	tb.Cleanup(func() { s.Close() })
+	ids := make([]store.SID, n)
+	for i := range ids {
+		c := typical(i)
+		change(&c)
+		ids[i] = c.Session.ID
+		if _, err := s.Create(tb.Context(), c); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return s, ids
+}
+
+func asIs(*store.Creation) {}
+
+func BenchmarkFind(b *testing.B) {
+	s, ids := filled(b, million, asIs)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		i = (i + 611_953) % million // all over the memory
+		if _, err := s.Find(b.Context(), ids[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFindParallel(b *testing.B) {
+	s, ids := filled(b, million, asIs)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i = (i + 611_953) % million {
+			if _, err := s.Find(b.Context(), ids[i]); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkCreate(b *testing.B) {
+	s, _ := filled(b, 0, asIs)
+	c := typical(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Session.ID = store.NewSID(time.Now())
+		c.Session.User = c.Session.ID.String()
+		if _, err := s.Create(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSaveValues(b *testing.B) {
+	s, ids := filled(b, 1, asIs)
+	values := make([]byte, 200)
+	b.ReportAllocs()
+	version := uint64(1)
+	for b.Loop() {
+		if err := s.SaveValues(b.Context(), ids[0], version, values); err != nil {
+			b.Fatal(err)
+		}
+		version++
+	}
+}
+
+func BenchmarkEnd(b *testing.B) {
+	s, _ := filled(b, 0, asIs)
+	c := typical(1)
+	b.ReportAllocs()
+	for b.Loop() { // creating one for each is part of the figure
+		c.Session.ID = store.NewSID(time.Now())
+		if _, err := s.Create(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.End(b.Context(), c.Session.ID, c.Retain); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMillion reports what a million live sessions cost.
+func BenchmarkMillion(b *testing.B) {
+	for b.Loop() {
+		before := heap()
+		s, _ := filled(b, million, asIs)
+		b.ReportMetric(float64(heap()-before-million*16)/million, "B/session") // less the ids
+		started := time.Now()
+		runtime.GC()
+		b.ReportMetric(float64(time.Since(started).Microseconds())/1000, "ms/gc")
+		s.Close()
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkPurge reports the longest wait of requests while a million sessions,
+// all expired, are purged in batches of 1,000.
+func BenchmarkPurge(b *testing.B) {
+	for b.Loop() {
+		const idle = 5 * time.Second
+		s, _ := filled(b, million, func(c *store.Creation) { c.Session.Idle = idle })
+		kept := typical(0)
+		if _, err := s.Create(b.Context(), kept); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(idle) // in real time: the waits are what is measured
+		var done atomic.Bool
+		longest := make(chan time.Duration)
+		go func() { longest <- longestWait(b, s, kept.Session.ID, &done) }()
+		started, removed := time.Now(), 0
+		for n := 1; n > 0; removed += n {
+			var err error
+			if n, err = s.Purge(b.Context(), 1000); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(time.Since(started).Seconds()*1000, "ms/purge")
+		done.Store(true)
+		b.ReportMetric(float64((<-longest).Microseconds())/1000, "ms-stall")
+		if removed != million {
+			b.Fatalf("%d were purged, want %d", removed, million)
+		}
+		s.Close()
+	}
+}
+
+// longestWait reads and writes a session until done is set.
+func longestWait(b *testing.B, s *memory.Store, id store.SID, done *atomic.Bool) (longest time.Duration) {
+	for version := uint64(1); !done.Load(); version++ {
+		started := time.Now()
+		if _, err := s.Find(b.Context(), id); err != nil {
+			b.Error(err)
+		}
+		longest = max(longest, time.Since(started))
+		started = time.Now()
+		if err := s.SaveValues(b.Context(), id, version, nil); err != nil {
+			b.Error(err)
+		}
+		longest = max(longest, time.Since(started))
+	}
+	return longest
+}

@@ -1,0 +1,115 @@
+package memory
+
+// An index finds slots by the hash of a key: open addressing with linear
+// probing. A cell holds half of the hash and the slot, so that neither probing
+// nor growing has to look at the records, and the garbage collector passes it
+// over. It is split in parts that grow by themselves: growing one takes
+// microseconds, and no request waits for a million keys to be moved.
+type index struct {
+	parts [512]part
+}
+
+type part struct {
+	cells []cell // never full
+	used  int
+}
+
+// A cell is 32 bits of the hash and 32 bits of slot + 1. Zero: free.
+type cell uint64
+
+func newCell(hash uint64, i slot) cell { return cell(hash<<32 | uint64(i) + 1) }
+
+func (c cell) slot() slot { return slot(c) - 1 }
+
+func (x *index) part(hash uint64) *part { return &x.parts[hash>>55] }
+
+// find returns the slot with that hash which match accepts.
+func (x *index) find(hash uint64, match func(slot) bool) (slot, bool) {
+	p := x.part(hash)
+	if p.used == 0 {
+		return 0, false
+	}
+	for at := p.home(newCell(hash, 0)); p.cells[at] != 0; at = p.after(at) {
+		if c := p.cells[at]; c>>32 == cell(hash&0xffffffff) && match(c.slot()) {
+			return c.slot(), true
+		}
+	}
+	return 0, false
+}
+
+// add adds a slot that is not there.
+func (x *index) add(hash uint64, i slot) {
+	p := x.part(hash)
+	if (p.used+1)*5 > len(p.cells)*4 {
+		p.grow()
+	}
+	p.put(newCell(hash, i))
+	p.used++
+}
+
+// replace puts a slot in the place of another with the same hash.
+func (x *index) replace(hash uint64, old, new slot) {
+	p := x.part(hash)
+	p.cells[p.at(newCell(hash, old))] = newCell(hash, new)
+}
+
+// remove removes a slot that is there.
+func (x *index) remove(hash uint64, i slot) {
+	p := x.part(hash)
+	p.used--
+	hole := p.at(newCell(hash, i))
+	// Cells behind the hole move up, so that no probe stops there too early.
+	for at := p.after(hole); p.cells[at] != 0; at = p.after(at) {
+		if p.distance(p.home(p.cells[at]), at) >= p.distance(hole, at) {
+			p.cells[hole] = p.cells[at]
+			hole = at
+		}
+	}
+	p.cells[hole] = 0
+}
+
+// grow adds a quarter: less memory lies idle than with doubling.
+func (p *part) grow() {
+	old := p.cells
+	p.cells = make([]cell, max(8, len(old)+len(old)/4))
+	for _, c := range old {
+		if c != 0 {
+			p.put(c)
+		}
+	}
+}
+
+func (p *part) put(c cell) {
+	at := p.home(c)
+	for p.cells[at] != 0 {
+		at = p.after(at)
+	}
+	p.cells[at] = c
+}
+
+// at returns where a cell is that is there.
+func (p *part) at(c cell) int {
+	at := p.home(c)
+	for p.cells[at] != c {
+		at = p.after(at)
+	}
+	return at
+}
+
+// home is where the search for a cell starts: its hash scaled to the length.
+func (p *part) home(c cell) int { return int(uint64(c>>32) * uint64(len(p.cells)) >> 32) }
+
+func (p *part) after(at int) int {
+	if at++; at < len(p.cells) {
+		return at
+	}
+	return 0
+}
+
+// distance is how many steps of after lead from a to b.
+func (p *part) distance(a, b int) int {
+	if b >= a {
+		return b - a
+	}
+	return b - a + len(p.cells)
+}
