@@ -1,10 +1,8 @@
 package token
 
 import (
-	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 )
 
 // Claims are what an access token says (RFC 9068 section 2.2). Times have the
@@ -35,13 +33,8 @@ func (c *Claims) complete() bool {
 		len(c.Audience) > 0 && !c.Expires.IsZero() && !c.IssuedAt.IsZero()
 }
 
-// canSay reports whether a strict reader will understand what append writes.
-func (c *Claims) canSay() bool {
-	for _, s := range slices.Concat([]string{c.Issuer, c.Subject, c.SessionID, c.ID, c.Username}, c.Audience, c.Methods) {
-		if !utf8.ValidString(s) {
-			return false
-		}
-	}
+// inBounds reports whether parseClaims accepts these dates and lists.
+func (c *Claims) inBounds() bool {
 	for _, t := range []time.Time{c.IssuedAt, c.Expires, c.NotBefore, c.AuthTime} {
 		if !t.IsZero() && (t.Unix() < 0 || t.Unix() > maxDate) {
 			return false
@@ -97,17 +90,17 @@ func appendStrings(b []byte, list []string) []byte {
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	done := 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			b = append(b, c)
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
 		}
+		b = append(b, s[done:i]...)
+		b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		done = i + 1
 	}
-	return append(b, '"')
+	return append(append(b, s[done:]...), '"')
 }
 
 // parseClaims reads a JSON object of claims: strictly, since two readers that

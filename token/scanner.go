@@ -74,14 +74,14 @@ func (s *scanner) object(depth int, member func(name string)) {
 	if s.take('}') {
 		return
 	}
-	var names [maxMembers]string
-	for n := range maxMembers {
+	names := make([]string, 0, 16)
+	for range maxMembers {
 		name := s.string()
-		if slices.Contains(names[:n], name) || !s.take(':') {
+		if slices.Contains(names, name) || !s.take(':') {
 			s.fail()
 			return
 		}
-		names[n] = name
+		names = append(names, name)
 		member(name)
 		if s.take('}') {
 			return
@@ -223,16 +223,19 @@ func (s *scanner) string() string {
 		s.fail()
 		return ""
 	}
-	from := s.at
-	for s.at < len(s.in) && s.in[s.at] >= ' ' {
-		switch s.in[s.at] {
-		case '"':
-			s.at++
-			return s.in[from : s.at-1]
-		case '\\':
-			return s.escapedString(s.in[from:s.at])
+	rest := s.in[s.at:]
+	for i := range len(rest) {
+		switch c := rest[i]; {
+		case c == '"':
+			s.at += i + 1
+			return rest[:i]
+		case c == '\\':
+			s.at += i
+			return s.escapedString(rest[:i])
+		case c < ' ':
+			s.fail()
+			return ""
 		}
-		s.at++
 	}
 	s.fail()
 	return ""

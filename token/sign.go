@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // MaxLength is how many bytes a token that we issue has at most.
@@ -29,11 +30,11 @@ func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 	if !c.complete() {
 		return "", errors.New("token: issuer, subject, audience, session id and expiry are required")
 	}
-	if !c.canSay() {
+	payload := c.append(make([]byte, 0, 512))
+	if !c.inBounds() || !utf8.Valid(payload) {
 		return "", errors.New("token: the claims hold invalid UTF-8, an impossible date or too long a list")
 	}
 	key := k.signer(now)
-	payload := c.append(make([]byte, 0, 512))
 	tok := make([]byte, 0, len(key.header)+2*len(payload)+128)
 	tok = append(append(tok, key.header...), '.')
 	tok = strictBase64.AppendEncode(tok, payload)
