@@ -1,0 +1,50 @@
+package main
+
+import (
+	"net"
+	"strconv"
+)
+
+// An address says how browsers reach the server.
+type address struct {
+	public   string // for everybody: the origin of the site
+	open     string // on this machine
+	loopback bool   // the server can be reached from this machine alone
+}
+
+// address derives it from the flags and from where the server listens by now.
+func (c *serveCmd) address(at *net.TCPAddr) (address, error) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return address{}, usagef("--listen %q: write host:port", c.Listen)
+	}
+	a := address{public: c.PublicURL, loopback: at.IP.IsLoopback()}
+	a.open = origin(host, at.Port)
+	if a.loopback || at.IP.IsUnspecified() {
+		// Browsers take Secure cookies and passkeys there, but not on 127.0.0.1.
+		a.open = origin("localhost", at.Port)
+	}
+	switch {
+	case a.public != "":
+	case a.loopback, c.InsecureHTTP && !at.IP.IsUnspecified():
+		a.public = a.open
+	default:
+		return address{}, usagef("--listen %s: plain http is for this machine alone: say how browsers get here by --public-url https://…", c.Listen)
+	}
+	return a, nil
+}
+
+// origin writes an origin as browsers do: without the port of the scheme.
+func origin(host string, port int) string {
+	if port == 80 {
+		return "http://" + bracketed(host)
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+func bracketed(host string) string {
+	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
+		return "[" + host + "]"
+	}
+	return host
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/store"
+)
+
+type keysCmd struct {
+	List   keysListCmd   `cmd:"" help:"List the keys that sign access tokens."`
+	Rotate keysRotateCmd `cmd:"" help:"Make a new key. It signs in a few minutes, and the old one is good until its last token has expired."`
+}
+
+// withKeys runs do with a manager that has the signing keys of the store.
+func (o *options) withKeys(ctx context.Context, do func(*counterfoil.Manager) error) error {
+	return o.withStore(ctx, func(s store.Store) error {
+		secret, path, made, err := o.loadSecret()
+		if err != nil {
+			return err
+		}
+		err = manage(counterfoil.Config{Store: s, Secret: (*[32]byte)(secret)}, do)
+		return explainKeys(err, path, made)
+	})
+}

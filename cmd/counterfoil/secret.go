@@ -1,0 +1,84 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// A secret encrypts the signing keys in the store. Its file is one line of 64
+// hexadecimal digits.
+type secret [32]byte
+
+// loadSecret reads the secret of --secret-file, or makes one where the file is
+// missing.
+func (o *options) loadSecret() (s *secret, path string, made bool, err error) {
+	path = o.SecretFile
+	if path == "" {
+		p, err := o.storePlace()
+		if err != nil {
+			return nil, "", false, err
+		}
+		path = p.besideDatabase(defaultSecret)
+	}
+	s, err = readSecret(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, path, false, err
+	}
+	if err := makeSecret(path); err == nil {
+		made = true
+	} else if !errors.Is(err, fs.ErrExist) { // another process was faster
+		return nil, path, false, usagef("secret file: %w", err)
+	}
+	s, err = readSecret(path)
+	return s, path, made, err
+}
+
+func readSecret(path string) (*secret, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usagef("secret file: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, usagef("secret file: %w", err)
+	}
+	// Windows has no such bits; there the directory's rights decide.
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return nil, usagef("secret file %s can be read by others (mode %04o): run chmod 600 %s", path, mode, path)
+	}
+	text := make([]byte, 2*len(secret{})+2)
+	n, err := file.Read(text)
+	if err != nil {
+		return nil, usagef("secret file %s: %w", path, err)
+	}
+	raw, err := hex.DecodeString(strings.TrimSpace(string(text[:n])))
+	if err != nil || len(raw) != len(secret{}) {
+		return nil, usagef("secret file %s is damaged: it takes one line of 64 hexadecimal digits", path)
+	}
+	return (*secret)(raw), nil
+}
+
+// makeSecret makes the file, whole or not at all: of several servers that start
+// at once, one does, and the others read what it wrote.
+func makeSecret(path string) error {
+	var s secret
+	rand.Read(s[:])
+	file, err := os.CreateTemp(filepath.Dir(path), ".counterfoil-secret-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = fmt.Fprintf(file, "%x\n", s[:])
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Link(file.Name(), path) // fails where the file exists
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/server"
+	"github.com/counterfoil/counterfoil/server/account"
+	"github.com/counterfoil/counterfoil/store"
+)
+
+type serveCmd struct {
+	Listen       string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one (${env})."`
+	PublicURL    string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
+	InsecureHTTP bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
+	Bound        time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
+	TokenLife    time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
+	Idle         time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
+	Lifetime     time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
+	MaxSessions  int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
+	TrustedProxy []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed (${env})."`
+}
+
+func (c *serveCmd) Run(ctx context.Context, o *options) (err error) {
+	sessions, err := o.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sessions.Close()) }()
+	return o.withAccounts(ctx, func(accounts *account.Accounts) error {
+		return c.serve(ctx, o, sessions, accounts)
+	})
+}
+
+func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, accounts *account.Accounts) (err error) {
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return usagef("listen: %w", err)
+	}
+	defer listener.Close() // Serve has closed it already, unless we don't get there
+	s, local, err := c.newServer(o, listener.Addr(), sessions, accounts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	setup, err := s.SetupPath(ctx)
+	if err != nil {
+		return err
+	}
+	log().Info("listening", "url", local)
+	if setup != "" {
+		// Not through the log, which others may read.
+		fmt.Fprintf(os.Stderr, "There are no users yet. Make the first one within an hour at %s%s\n", local, setup)
+	}
+	return s.Serve(ctx, listener)
+}
+
+// newServer makes the server and returns the address to open on this machine.
+func (c *serveCmd) newServer(o *options, addr net.Addr, sessions store.Store, accounts *account.Accounts) (*server.Server, string, error) {
+	secret, path, made, err := o.loadSecret()
+	if err != nil {
+		return nil, "", err
+	}
+	a, err := c.address(addr.(*net.TCPAddr))
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := server.New(server.Config{
+		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret)),
+		Accounts:       accounts,
+		TrustedProxies: c.TrustedProxy,
+		Logger:         log(),
+	})
+	if err != nil {
+		return nil, "", usageError{explainKeys(err, path, made)}
+	}
+	return s, a.open, nil
+}
+
+func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]byte) counterfoil.Config {
+	config := counterfoil.Config{
+		Store:        sessions,
+		PublicURL:    a.public,
+		InsecureHTTP: c.InsecureHTTP,
+		Secret:       secret,
+		IdleTimeout:  c.Idle,
+		Lifetime:     c.Lifetime,
+		MaxSessions:  c.MaxSessions,
+		TokenLife:    c.TokenLife,
+		Bound:        c.Bound,
+	}
+	if c.MaxSessions <= 0 {
+		config.MaxSessions = -1 // no limit; there, zero is the default
+	}
+	if a.loopback {
+		config.Origins = []string{a.open}
+	}
+	return config
+}

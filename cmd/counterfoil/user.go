@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/server"
+	"github.com/counterfoil/counterfoil/server/account"
+)
+
+type userCmd struct {
+	Add     userAddCmd     `cmd:"" help:"Add a user."`
+	List    userListCmd    `cmd:"" help:"List the users."`
+	Disable userDisableCmd `cmd:"" help:"Lock a user out and end his sessions."`
+	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user log in again."`
+	Delete  userDeleteCmd  `cmd:"" help:"Remove a user and end his sessions."`
+	Passwd  userPasswdCmd  `cmd:"" help:"Give a user another password and end his sessions."`
+}
+
+// userArg names the user whom a command is about.
+type userArg struct {
+	Name string `arg:"" help:"The user's name."`
+}
+
+// endSessions ends the sessions of a user who was changed, and prints what was
+// done to him. Sessions in memory are ended by the server that has them, which
+// finds the debt.
+func (o *options) endSessions(ctx context.Context, a *account.Accounts, c account.Cutoff, done string) error {
+	p, err := o.storePlace()
+	if err != nil {
+		return err
+	}
+	if p.inMemory() {
+		_, err := fmt.Printf("%s; a running server ends the sessions within 2 seconds\n", done)
+		return err
+	}
+	return o.withManager(ctx, func(m *counterfoil.Manager) error {
+		n, err := server.EndSessions(ctx, m, a, c)
+		if err != nil {
+			return fmt.Errorf("%s, but the sessions could not be ended; a running server keeps trying: %w", done, err)
+		}
+		_, err = fmt.Printf("%s; sessions ended: %d\n", done, n)
+		return err
+	})
+}
+
+// audit logs what an operator did to a user.
+func audit(event string, user account.User) {
+	log().Info("audit", "event", event, "user", user.ID, "name", user.Name, "by", "command line")
+}

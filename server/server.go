@@ -1,0 +1,172 @@
+// Package server is Counterfoil as a program: login and account pages, a JSON
+// API, and users with passwords, on top of package counterfoil.
+//
+// For most uses, open the accounts, call [New], and [Server.Serve]:
+//
+//	accounts, err := account.Open(ctx, "counterfoil.db", account.Config{})
+//	…
+//	s, err := server.New(server.Config{
+//		Sessions: counterfoil.Config{PublicURL: "http://localhost:8080"},
+//		Accounts: accounts,
+//	})
+//	…
+//	err = s.Serve(ctx, listener)
+//
+// The file routes.go shows every URL. Who may call a route is decided there, by
+// the group that it stands in, never by its handler.
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/server/account"
+)
+
+// A Config says what a [Server] serves.
+type Config struct {
+	// Sessions says how sessions are kept; the zero value works. Its
+	// ClientAddress, ErrorHandler, OnEvent, Logger and MaxFormBytes are set by
+	// the server.
+	Sessions counterfoil.Config
+
+	// Accounts are the users. Required. The caller closes them, after the
+	// server.
+	Accounts *account.Accounts
+
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
+	// Empty: nobody's.
+	TrustedProxies []netip.Prefix
+
+	// Logger is told what an operator should see: failures, and every
+	// authentication event. Nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// A Server answers the requests. Make it with [New]; its methods are safe for
+// concurrent use.
+type Server struct {
+	sessions *counterfoil.Manager
+	accounts *account.Accounts
+	log      *slog.Logger
+	proxies  []netip.Prefix
+	origin   *http.CrossOriginProtection
+	secure   bool // browsers reach us on https
+	handler  http.Handler
+	setup    setupCode
+
+	stop context.CancelFunc // ends the background work
+	work sync.WaitGroup
+}
+
+// New makes a server. It ends the sessions of users who were disabled or the
+// like while no server ran, and goes on looking for such users until
+// [Server.Close].
+func New(c Config) (*Server, error) {
+	if c.Accounts == nil {
+		return nil, errors.New("server: Config.Accounts is missing: open them with account.Open")
+	}
+	s := &Server{
+		accounts: c.Accounts,
+		log:      cmp.Or(c.Logger, slog.Default()),
+		proxies:  c.TrustedProxies,
+		origin:   http.NewCrossOriginProtection(),
+		secure:   !strings.HasPrefix(c.Sessions.PublicURL, "http://"),
+	}
+	if err := s.openSessions(c.Sessions); err != nil {
+		return nil, err
+	}
+	s.handler = s.routes()
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if err := s.settleCutoffs(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("server: end the sessions of changed users: %w", err), s.Close())
+	}
+	s.work.Go(func() { s.watchCutoffs(ctx) })
+	return s, nil
+}
+
+func (s *Server) openSessions(c counterfoil.Config) (err error) {
+	c.ClientAddress = func(r *http.Request) string { return s.clientAddress(r).String() }
+	c.ErrorHandler = s.refuse
+	c.OnEvent = Audit(s.log)
+	c.Logger = s.log
+	c.MaxFormBytes = maxBody
+	for _, origin := range append([]string{c.PublicURL}, c.Origins...) {
+		if origin == "" {
+			continue
+		}
+		if err := s.origin.AddTrustedOrigin(strings.TrimSuffix(origin, "/")); err != nil {
+			return fmt.Errorf("server: origin %q: %w", origin, err)
+		}
+	}
+	s.sessions, err = counterfoil.New(c)
+	return err
+}
+
+// Handler answers every request. Serve it behind timeouts of your own, or call
+// [Server.Serve].
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Close ends the background work. Requests must not be served after it.
+func (s *Server) Close() error {
+	s.stop()
+	s.work.Wait()
+	return s.sessions.Close()
+}
+
+const (
+	maxHeader    = 32 << 10 // bytes of a request's headers
+	drainTimeout = 10 * time.Second
+)
+
+// Serve answers on the listener until ctx ends. Then it takes no more
+// connections, lets the requests under way finish, for 10 seconds at most, and
+// returns nil.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	h := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second, // a login may wait for its turn at hashing
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+
+		// So that OPTIONS * gets the security headers, too.
+		DisableGeneralOptionsHandler: true,
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	drained := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(drained)
+		s.drain(h)
+	})
+	err := h.Serve(listener)
+	cancel()
+	<-drained
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("server: %w", err)
+}
+
+func (s *Server) drain(h *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := h.Shutdown(ctx); err != nil {
+		s.log.Warn("some requests did not finish in time and were cut off", "error", err)
+		h.Close() // its error repeats the one above
+	}
+}
