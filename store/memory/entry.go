@@ -127,24 +127,29 @@ func (p packed) user() []byte {
 // them longer than the lock copies them.
 func (p packed) unpack() (e entry) {
 	h := p.head()
-	e.Persistent = h.flags&flagPersistent != 0
-	e.Created, e.Deadline, e.AuthTime = fromMilli(h.created), fromMilli(h.deadline), fromMilli(h.auth)
-	e.Idle = time.Duration(h.idle) * time.Millisecond
+	p.session(&h, &e.Session)
 	e.version, e.agent = h.version, h.agent
+	if h.flags&flagRefresh != 0 {
+		e.refresh = p.refresh()
+	}
+	e.values = p
+	return e
+}
+
+// session reads what follows the head of the session itself.
+func (p *packed) session(h *head, s *store.Session) {
+	s.Persistent = h.flags&flagPersistent != 0
+	s.Created, s.Deadline, s.AuthTime = fromMilli(h.created), fromMilli(h.deadline), fromMilli(h.auth)
+	s.Idle = time.Duration(h.idle) * time.Millisecond
 
 	total := 0
 	for _, n := range h.texts {
 		total += n
 	}
 	all := string(p.bytes(total))
-	for i, text := range [...]*string{&e.User, &e.Name, &e.Methods, &e.Address, &e.UserAgent} {
+	for i, text := range [...]*string{&s.User, &s.Name, &s.Methods, &s.Address, &s.UserAgent} {
 		*text, all = all[:h.texts[i]], all[h.texts[i]:]
 	}
-	if h.flags&flagRefresh != 0 {
-		e.refresh = p.refresh()
-	}
-	e.values = p
-	return e
 }
 
 func (p *packed) refresh() (r refresh) {

@@ -70,20 +70,30 @@ func (t *table) live(i slot, now time.Time) bool {
 	return r.size != 0 && now.UnixMilli() < r.expires
 }
 
-func (t *table) session(i slot) store.Session {
-	e := t.load(i)
-	return e.Session
+// session returns the session in a slot, without AsOf.
+func (t *table) session(i slot) (s store.Session) {
+	r := t.at(i)
+	p := t.packed(r)
+	h := p.head()
+	p.session(&h, &s)
+	t.complete(&s, r, h.agent)
+	return s
 }
 
 // load returns an entry. Its values are valid until the table changes.
 func (t *table) load(i slot) entry {
 	r := t.at(i)
 	e := t.packed(r).unpack()
-	e.ID, e.Secret, e.LastSeen = r.id, r.secret, fromMilli(r.lastSeen)
-	if e.agent != 0 {
-		e.UserAgent = t.agents.text(e.agent)
-	}
+	t.complete(&e.Session, r, e.agent)
 	return e
+}
+
+// complete adds what is not packed.
+func (t *table) complete(s *store.Session, r *record, agent uint32) {
+	s.ID, s.Secret, s.LastSeen = r.id, r.secret, fromMilli(r.lastSeen)
+	if agent != 0 {
+		s.UserAgent = t.agents.text(agent)
+	}
 }
 
 // add adds an entry whose id is not there.
