@@ -3,7 +3,6 @@ package token
 import (
 	"bytes"
 	"crypto"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
@@ -84,6 +83,7 @@ func (k *Keyring) Rotate(alg Algorithm, now time.Time, life time.Duration) (*Key
 		old.SignsUntil = old.SignsFrom
 	}
 	old.VerifiesUntil = old.SignsUntil.Add(max(life, 0) + Margin)
+	old.KeyInfo = old.inUTC()
 	next, err := newKey(alg, KeyInfo{Created: now, SignsFrom: old.SignsUntil})
 	if err != nil {
 		return nil, err
@@ -162,19 +162,10 @@ func newKey(alg Algorithm, info KeyInfo) (*key, error) {
 	return keyOf(private, info)
 }
 
-// keyOf fills in what follows from the private key.
+// keyOf fills in what follows from the private key. The id is computed, never
+// read, so a header can't name one key and mean another.
 func keyOf(private crypto.Signer, info KeyInfo) (*key, error) {
-	k, err := publicKeyOf(private.Public(), info)
-	if err != nil {
-		return nil, err
-	}
-	k.private = private
-	return k, nil
-}
-
-// publicKeyOf makes a key that verifies and can't sign. Its id is computed,
-// never read, so a header can't name one key and mean another.
-func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
+	public := private.Public()
 	alg, err := algorithmOf(public)
 	if err != nil {
 		return nil, err
@@ -184,7 +175,7 @@ func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: the key's thumbprint: %w", err)
 	}
-	jwk.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	jwk.KeyID = strictBase64.EncodeToString(thumbprint)
 	data, err := jwk.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("token: the key as a JWK: %w", err)
@@ -193,8 +184,9 @@ func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 	header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"at+jwt"}`, alg, info.ID)
 	return &key{
 		KeyInfo: info.inUTC(),
+		private: private,
 		public:  public,
-		header:  base64.RawURLEncoding.EncodeToString([]byte(header)),
+		header:  strictBase64.EncodeToString([]byte(header)),
 		jwk:     data,
 	}, nil
 }

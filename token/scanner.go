@@ -214,7 +214,7 @@ func (s *scanner) strings() []string {
 		}
 		list = append(list, s.string())
 	})
-	return list
+	return slices.Clip(list) // callers share it, and may append
 }
 
 // string reads a string. Without escapes, it is a part of the input.

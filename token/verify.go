@@ -21,8 +21,8 @@ type Config struct {
 	MaxLength int
 
 	// CacheSize is how many tokens are remembered at most, so that their
-	// signatures need not be checked again. An entry takes about 1 kB. Zero:
-	// 16,384; negative: none.
+	// signatures need not be checked again. Those used longest ago are
+	// forgotten first. An entry takes about 1 kB. Zero: 16,384; negative: none.
 	CacheSize int
 
 	// Leeway is how far iat and nbf may lie ahead, for clocks that differ.
