@@ -74,7 +74,7 @@ func (s *Store) Generation(ctx context.Context, user string) (uint64, error) {
 }
 
 // maxGenerations bounds the users whose generation is remembered one by one.
-const maxGenerations = 1 << 20
+const maxGenerations = 1 << 16
 
 // Generations are drawn from one counter, so that a user's can be forgotten
 // without ever showing an old number again: the floor rises over it, and every

@@ -73,7 +73,7 @@ func TestSlabsKeepWhatIsNotFreed(t *testing.T) {
 		var held []piece
 		size := rapid.OneOf(
 			rapid.IntRange(1, 64),
-			rapid.SampledFrom([]int{smallLimit - 1, smallLimit, smallLimit + 1, mediumLimit - 1, mediumLimit, mediumLimit + 1, store.MaxValues}),
+			rapid.SampledFrom([]int{smallLimit - 1, smallLimit, smallLimit + 1, mediumLimit - 1, mediumLimit, mediumLimit + 1, slabPage}),
 		)
 		t.Repeat(map[string]func(*rapid.T){
 			"alloc": func(t *rapid.T) {
