@@ -39,6 +39,11 @@ type exchange struct {
 	changes      []change
 	committed    bool
 	failed       bool
+
+	// Where session and cookie point to as the request begins: one allocation
+	// for all.
+	firstSession Session
+	firstCookie  cookieValue
 }
 
 // via is how the request proved that it belongs to its session.
@@ -161,7 +166,8 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x.via, x.cookie, x.session = viaCookie, &cookie, &Session{record: record, current: true}
+	x.firstCookie, x.firstSession = cookie, Session{record: record, current: true}
+	x.via, x.cookie, x.session = viaCookie, &x.firstCookie, &x.firstSession
 	return nil
 }
 

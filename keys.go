@@ -30,8 +30,7 @@ const (
 type keys struct {
 	mu      sync.Mutex // held while the keyring changes
 	ring    atomic.Pointer[token.Keyring]
-	version uint64   // of the document; 0: the keys are not in the store
-	issuers []string // our own first
+	version uint64 // of the document; 0: the keys are not in the store
 }
 
 // keyOverlap is how long a key that signs no more is still good.
@@ -48,11 +47,11 @@ func (m *Manager) issuer() string {
 func (m *Manager) openKeys(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := m.openIssuers(ctx); err != nil {
-		return fmt.Errorf("counterfoil: issuer: %w", err)
-	}
 	if err := m.openKeyring(ctx); err != nil {
 		return fmt.Errorf("counterfoil: signing keys: %w", err)
+	}
+	if err := m.openVerifier(ctx); err != nil {
+		return fmt.Errorf("counterfoil: issuer: %w", err)
 	}
 	return nil
 }
@@ -113,7 +112,9 @@ func (m *Manager) writeKeys(ctx context.Context, ring *token.Keyring, version ui
 func (m *Manager) useKeys(ring *token.Keyring, version uint64) {
 	m.keys.version = version
 	m.keys.ring.Store(ring)
-	m.verifier.Load().SetKeyring(ring)
+	if verifier := m.verifier.Load(); verifier != nil {
+		verifier.SetKeyring(ring)
+	}
 }
 
 // tendKeys follows what other nodes did to the keys, and rotates them in time.
@@ -166,10 +167,10 @@ func (m *Manager) rotateKeys(ctx context.Context) error {
 // Keys describes the signing keys, oldest first.
 func (m *Manager) Keys() []token.KeyInfo { return m.keys.ring.Load().Keys() }
 
-// openIssuers makes the verifier. It takes the tokens of every public URL that
+// openVerifier makes the verifier. It takes the tokens of every public URL that
 // this store has had: an address that changed does not undo a login. The keys
 // are the same, so the others are no less ours.
-func (m *Manager) openIssuers(ctx context.Context) error {
+func (m *Manager) openVerifier(ctx context.Context) error {
 	issuers := []string{m.issuer()}
 	if m.config.Secret != nil {
 		known, err := m.recordIssuer(ctx)
@@ -178,8 +179,9 @@ func (m *Manager) openIssuers(ctx context.Context) error {
 		}
 		issuers = known
 	}
-	m.keys.issuers = issuers
-	m.verifier.Store(token.NewVerifier(token.Config{Issuers: issuers, Audiences: issuers}))
+	verifier := token.NewVerifier(token.Config{Issuers: issuers, Audiences: issuers})
+	verifier.SetKeyring(m.keys.ring.Load())
+	m.verifier.Store(verifier)
 	return nil
 }
 

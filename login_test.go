@@ -133,8 +133,10 @@ func TestRotateKeepsWhoAndUntilWhen(t *testing.T) {
 }
 
 // 7.1.2: the limit holds under parallel logins, and the oldest go.
-func TestLimitOfSessions(t *testing.T) {
-	s := newSite(t, counterfoil.Config{MaxSessions: 5})
+func TestLimitOfSessions(t *testing.T) { onEachStore(t, testLimitOfSessions) }
+
+func testLimitOfSessions(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st, MaxSessions: 5})
 	oldest := s.user("john")
 	browsers := make([]*browser, 40)
 	for i := range browsers {
@@ -195,8 +197,10 @@ func TestLoginIsSuperseded(t *testing.T) {
 }
 
 // One login form makes one session, however often it is sent at once.
-func TestParallelLoginsFromOneForm(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+func TestParallelLoginsFromOneForm(t *testing.T) { onEachStore(t, testParallelLoginsFromOneForm) }
+
+func testParallelLoginsFromOneForm(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	b := s.visitor()
 	var done sync.WaitGroup
 	results := make([]int, 16)
@@ -258,6 +262,13 @@ func TestListAndEnd(t *testing.T) {
 
 // 7.4.1, 7.4.2: whichever way sessions end, all that belongs to them is dead.
 func TestNothingWorksAfterTheEnd(t *testing.T) {
+	t.Run("memory", func(t *testing.T) {
+		testNothingWorksAfterTheEnd(t, func(*testing.T) store.Store { return newMemory() })
+	})
+	t.Run("sqlite", func(t *testing.T) { testNothingWorksAfterTheEnd(t, newSQLite) })
+}
+
+func testNothingWorksAfterTheEnd(t *testing.T, open func(*testing.T) store.Store) {
 	for _, c := range []struct {
 		why string
 		end func(*site, *browser) error
@@ -284,7 +295,7 @@ func TestNothingWorksAfterTheEnd(t *testing.T) {
 		{"a new login in the same browser", func(s *site, b *browser) error { b.copy().post("/login", "user", "john"); return nil }},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			s := newSite(t, counterfoil.Config{})
+			s := newSite(t, counterfoil.Config{Store: open(t)})
 			b := s.user("john")
 			token := b.me().Token
 			wantStatus(t, "the token before", s.bearer(token), 200)

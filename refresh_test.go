@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/store"
 )
 
 func (s *site) client(user string) counterfoil.Grant {
@@ -36,8 +37,10 @@ func (s *site) wantDead(why, refresh string) {
 	}
 }
 
-func TestRefresh(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+func TestRefresh(t *testing.T) { onEachStore(t, testRefresh) }
+
+func testRefresh(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	first := s.client("john")
 	if first.Session.User() != "john" || first.Session.HasCookie() {
 		t.Errorf("session %+v", first.Session)
@@ -123,8 +126,10 @@ func TestInventedRefreshTokensChangeNothing(t *testing.T) {
 
 // D15, req 41: 50 refreshes at once have one successor, and nobody is logged
 // out.
-func TestParallelRefreshes(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+func TestParallelRefreshes(t *testing.T) { onEachStore(t, testParallelRefreshes) }
+
+func testParallelRefreshes(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	grant := s.client("john")
 	var done sync.WaitGroup
 	successors := make([]string, 50)
@@ -147,8 +152,10 @@ func TestParallelRefreshes(t *testing.T) {
 }
 
 // req 26: a refresh that races a logout mints nothing usable.
-func TestRefreshRacesLogout(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+func TestRefreshRacesLogout(t *testing.T) { onEachStore(t, testRefreshRacesLogout) }
+
+func testRefreshRacesLogout(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	for range 500 {
 		grant := s.client("john")
 		var next counterfoil.Grant

@@ -4,12 +4,15 @@ import (
 	"testing"
 
 	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/store"
 )
 
 // The five steps: a first visit, a form that comes back, a login, requests by
 // cookie and by token, and a logout after which nothing works.
-func TestRoundTrip(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+func TestRoundTrip(t *testing.T) { onEachStore(t, testRoundTrip) }
+
+func testRoundTrip(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 
 	// 1. The first visit makes a session, a cookie and a CSRF token.
 	john := s.visitor()

@@ -7,10 +7,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/memory"
+	"github.com/counterfoil/counterfoil/store/sqlite"
 )
 
 // A site is a small application on the library: a form, a login, a page that
@@ -232,4 +236,26 @@ func wantStatus(t testing.TB, what string, res *http.Response, want int) {
 	if res.StatusCode != want {
 		t.Errorf("%s: status %d, want %d: %s", what, res.StatusCode, want, body(res))
 	}
+}
+
+// onEachStore runs a test on every store that there is.
+func onEachStore(t *testing.T, test func(*testing.T, store.Store)) {
+	t.Run("memory", func(t *testing.T) { test(t, newMemory()) })
+	t.Run("sqlite", func(t *testing.T) { test(t, newSQLite(t)) })
+}
+
+func newMemory() store.Store { return memory.New(memory.Config{}) }
+
+func newSQLite(t *testing.T) store.Store {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"), sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return st
 }

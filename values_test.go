@@ -18,8 +18,6 @@ import (
 	"github.com/counterfoil/counterfoil/store/memory"
 )
 
-func newMemory() store.Store { return memory.New(memory.Config{}) }
-
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 // within runs a handler for one request of the browser, and fails the test if
@@ -113,7 +111,11 @@ func TestValuesAreBounded(t *testing.T) {
 // D2: two requests that set different keys both win, though each read the
 // session before the other wrote.
 func TestConcurrentSetsOfDifferentKeysBothWin(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+	onEachStore(t, testConcurrentSetsOfDifferentKeysBothWin)
+}
+
+func testConcurrentSetsOfDifferentKeysBothWin(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	b := s.user("john")
 	const n = 64
 	keys := make([]counterfoil.Key[int], n)
@@ -145,8 +147,10 @@ func TestConcurrentSetsOfDifferentKeysBothWin(t *testing.T) {
 }
 
 // D2: an Update is atomic: no increment is lost.
-func TestConcurrentUpdates(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
+func TestConcurrentUpdates(t *testing.T) { onEachStore(t, testConcurrentUpdates) }
+
+func testConcurrentUpdates(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	b := s.user("john")
 	const n = 64
 	var done sync.WaitGroup
