@@ -1,0 +1,32 @@
+# make test: everything that continuous integration checks.
+
+.PHONY: test tools lint cross unit fuzz bench
+
+test: tools lint cross unit
+
+# Installs what is missing, with the system's package manager, and says so.
+tools:
+	@./scripts/install-tools.sh
+
+lint:
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go mod tidy -diff
+	go vet ./...
+	go tool staticcheck ./...
+
+# It builds on the three systems that people run it on.
+cross:
+	GOOS=linux GOARCH=arm64 go build ./...
+	GOOS=darwin GOARCH=arm64 go build ./...
+	GOOS=windows GOARCH=amd64 go build ./...
+
+unit:
+	go test -race -timeout 12m ./...
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 2m
+fuzz:
+	./scripts/fuzz.sh $(FUZZTIME)
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...

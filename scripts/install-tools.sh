@@ -1,0 +1,41 @@
+#!/bin/sh
+# Installs what the tests need and this machine lacks, and says so: a headless
+# browser for the end-to-end tests, npm for the accessibility checker that runs
+# in it, and a C compiler for the race detector. Go itself comes from
+# https://go.dev/dl; the version is in go.mod.
+set -eu
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+missing=
+need() { # command, package
+	have "$1" || missing="$missing $2"
+}
+
+have go || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }
+have chromium || have chromium-browser || have google-chrome || missing="$missing chromium"
+need npm npm
+need gcc gcc
+
+if [ -z "$missing" ]; then exit 0; fi
+
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "Installing what the tests need:$missing"
+if have apt-get; then
+	$sudo apt-get update -q
+	# shellcheck disable=SC2086 # a list of names
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
+elif have dnf; then
+	# shellcheck disable=SC2086
+	$sudo dnf install -y $missing
+elif have apk; then
+	# shellcheck disable=SC2086
+	$sudo apk add $missing
+elif have brew; then
+	# shellcheck disable=SC2086
+	brew install $missing
+else
+	echo "No package manager that this script knows: install$missing by hand." >&2
+	exit 1
+fi
