@@ -16,13 +16,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 )
 
@@ -74,8 +75,9 @@ type Accounts struct {
 	hasher *hasher
 	words  []string // Config.ContextWords
 
-	outcomes outcomes
-	settled  atomic.Int64 // attempts since Open; see settle
+	outcomes   outcomes
+	settled    atomic.Int64 // attempts since Open; see settle
+	maxBuckets int
 }
 
 // Open opens the SQLite file at path, and makes it, readable by its owner
@@ -96,6 +98,8 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 		db:     db,
 		hasher: newHasher(config.cost, config.HashParallelism),
 		words:  config.ContextWords,
+
+		maxBuckets: maxBuckets,
 	}
 	if err := errors.Join(a.migrate(ctx), a.purge(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("account: open %s: %w", path, err), db.Close())
@@ -107,24 +111,30 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 func (a *Accounts) Close() error { return a.db.Close() }
 
 func openFile(path string) (*sql.DB, error) {
-	path, err := filepath.Abs(path) // nor can the name be taken for a URI then
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
+	// Whoever may read the database may read its companions, and nobody else:
+	// the driver makes them readable for all. The mode of the write-ahead log
+	// follows the database's (modeof).
+	for _, file := range []string{path, path + "-shm"} {
+		f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
 	}
-	if err := file.Close(); err != nil {
-		return nil, err
+	query := url.Values{
+		"modeof":  {path},
+		"_txlock": {"immediate"}, // what a transaction reads stays true until it commits
+		"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"},
 	}
-	db, err := driver.Open(path, func(c *sqlite3.Conn) error {
-		return c.Exec(`
-			PRAGMA busy_timeout = 10000;
-			PRAGMA journal_mode = WAL;
-			PRAGMA synchronous = FULL;
-			PRAGMA foreign_keys = ON;`)
-	})
+	// SQLite takes a plus sign for itself, not for a space.
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
+	db, err := driver.Open(dsn.String())
 	if err != nil {
 		return nil, err
 	}
@@ -136,9 +146,7 @@ func openFile(path string) (*sql.DB, error) {
 
 // write runs do in a transaction that no other writer interleaves with.
 func (a *Accounts) write(ctx context.Context, do func(*sql.Tx) error) error {
-	// The driver begins a serializable transaction as IMMEDIATE: it holds the
-	// write lock from the start, so what it reads stays true until it commits.
-	tx, err := a.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

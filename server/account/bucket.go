@@ -156,10 +156,10 @@ func (a *Accounts) purge(ctx context.Context) error {
 			}
 		}
 		var count int
-		if err := tx.QueryRowContext(ctx, sqlBucketCount).Scan(&count); err != nil || count <= maxBuckets {
+		if err := tx.QueryRowContext(ctx, sqlBucketCount).Scan(&count); err != nil || count <= a.maxBuckets {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, sqlBucketEvict, count-maxBuckets)
+		_, err := tx.ExecContext(ctx, sqlBucketEvict, count-a.maxBuckets)
 		return err
 	})
 }

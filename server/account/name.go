@@ -20,8 +20,8 @@ const MaxName = 64
 // Names that merely look alike (a Cyrillic "а" for a Latin "a") stay different
 // users: the operator chooses the names, visitors don't.
 func canonicalName(s string) (name, key string, err error) {
-	if len(s) > MaxName*utf8.UTFMax {
-		return "", "", fmt.Errorf("%w: it takes at most %d characters", ErrNameInvalid, MaxName)
+	if s == "" || len(s) > MaxName*utf8.UTFMax {
+		return "", "", fmt.Errorf("%w: it takes 1 to %d characters", ErrNameInvalid, MaxName)
 	}
 	if name, err = precis.UsernameCasePreserved.String(s); err != nil {
 		return "", "", fmt.Errorf("%w: use letters, digits and punctuation, without spaces", ErrNameInvalid)
@@ -30,7 +30,7 @@ func canonicalName(s string) (name, key string, err error) {
 		return "", "", fmt.Errorf("%w: use letters, digits and punctuation, without spaces", ErrNameInvalid)
 	}
 	if utf8.RuneCountInString(name) > MaxName || utf8.RuneCountInString(key) > MaxName {
-		return "", "", fmt.Errorf("%w: it takes at most %d characters", ErrNameInvalid, MaxName)
+		return "", "", fmt.Errorf("%w: it takes 1 to %d characters", ErrNameInvalid, MaxName)
 	}
 	return name, key, nil
 }

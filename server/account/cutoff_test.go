@@ -1,0 +1,121 @@
+package account
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv("ACCOUNT_TEST_CRASH"); path != "" {
+		crash(path, os.Getenv("ACCOUNT_TEST_CHANGE"))
+	}
+	os.Exit(m.Run())
+}
+
+// changes are the ways in which a user's sessions come to be ended.
+var changes = map[string]func(t testing.TB, a *Accounts, id string) (Cutoff, error){
+	"ChangePassword": func(t testing.TB, a *Accounts, id string) (Cutoff, error) {
+		return a.ChangePassword(t.Context(), Change{UserID: id, Old: good, New: another, Address: here})
+	},
+	"SetPassword": func(t testing.TB, a *Accounts, id string) (Cutoff, error) {
+		return a.SetPassword(t.Context(), id, another)
+	},
+	"Disable": func(t testing.TB, a *Accounts, id string) (Cutoff, error) { return a.Disable(t.Context(), id) },
+	"Delete":  func(t testing.TB, a *Accounts, id string) (Cutoff, error) { return a.Delete(t.Context(), id) },
+}
+
+// crash makes a change and is killed before anybody ends the sessions.
+func crash(path, change string) {
+	testing.Init()
+	result := testing.Benchmark(func(b *testing.B) {
+		a, err := Open(b.Context(), path, Config{cost: cheap})
+		if err != nil {
+			b.Fatal(err)
+		}
+		u, err := a.Find(b.Context(), "john")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := changes[change](b, a, u.ID); err != nil {
+			b.Fatal(err)
+		}
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	})
+	fmt.Println(result)
+	os.Exit(1)
+}
+
+func TestCutoffSurvivesAKill(t *testing.T) {
+	const why = "D9, req 10: the change and the debt are one transaction, so a process that dies in between leaves it to the next"
+	for change := range changes {
+		t.Run(change, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "counterfoil.db")
+			a := open(t, path)
+			u := add(t, a, "john")
+
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), "ACCOUNT_TEST_CRASH="+path, "ACCOUNT_TEST_CHANGE="+change)
+			out, err := cmd.CombinedOutput()
+			if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+				t.Fatalf("the process was not killed: %v\n%s", err, out)
+			}
+
+			pending, err := a.PendingCutoffs(t.Context())
+			if err != nil || len(pending) != 1 || pending[0].UserID != u.ID {
+				t.Errorf("PendingCutoffs = %v, %v: %s", pending, err, why)
+			}
+			wantError(t, login(t, a, "john", good, here), ErrCredentials)
+		})
+	}
+}
+
+func TestCutoffDone(t *testing.T) {
+	a := open(t, "")
+	john, jane := add(t, a, "john"), add(t, a, "jane")
+	ctx := t.Context()
+	pending := func() []Cutoff {
+		t.Helper()
+		p, err := a.PendingCutoffs(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	mark := func(id string) Cutoff {
+		t.Helper()
+		c, err := a.Disable(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	done := func(c Cutoff) {
+		t.Helper()
+		if err := a.CutoffDone(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	first, other, newer := mark(john.ID), mark(jane.ID), mark(john.ID)
+	if got := pending(); !slices.Equal(got, []Cutoff{other, newer}) {
+		t.Errorf("pending = %v, want one a user, with the newest mark: %v", got, []Cutoff{other, newer})
+	}
+	done(first)
+	if got := pending(); !slices.Contains(got, newer) {
+		t.Errorf("pending = %v: clearing an older mark must not lose the newer one", got)
+	}
+	done(newer)
+	done(newer) // clearing twice is no error
+	if got := pending(); !slices.Equal(got, []Cutoff{other}) {
+		t.Errorf("pending = %v, want %v", got, []Cutoff{other})
+	}
+	done(other)
+	if again := mark(john.ID); again.Seq <= newer.Seq {
+		t.Errorf("mark %d comes after %d: a mark is never used again, else a late CutoffDone clears it", again.Seq, newer.Seq)
+	}
+}
