@@ -202,6 +202,23 @@ func TestOriginWithoutPublicURL(t *testing.T) {
 	}
 }
 
+// 4.4.2: a WebSocket rides on the cookie, so its origin is checked.
+func TestUpgradeChecksOrigin(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	b := s.user("john")
+	upgrade := func(b *browser, origin string) *http.Response {
+		r := b.request("GET", "/nothing", "")
+		r.Header.Set("Upgrade", "websocket")
+		r.Header.Del("Sec-Fetch-Site")
+		r.Header.Set("Origin", origin)
+		return b.do(r)
+	}
+	wantStatus(t, "our own page", upgrade(b, publicURL), 200)
+	wantStatus(t, "a foreign page", upgrade(b, "https://evil.example"), 403)
+	wantStatus(t, "a sibling", upgrade(b, "http://evil.localhost:8080"), 403)
+	wantStatus(t, "a foreign page without our cookie has nothing to ride on", upgrade(s.browser(), "https://evil.example"), 200)
+}
+
 func TestConfiguredOrigins(t *testing.T) {
 	s := newSite(t, counterfoil.Config{Origins: []string{"https://www.example.com"}})
 	b := s.visitor()

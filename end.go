@@ -102,8 +102,12 @@ func (m *Manager) EndOthers(ctx context.Context) (int, error) {
 // is disabled or deleted, or his credentials change (ASVS 7.4.2). A login of
 // his that is under way fails, too.
 //
-// Errors: ErrUnavailable, ErrIndeterminate.
+// Errors: ErrNotFound if user is empty, which names nobody; ErrUnavailable,
+// ErrIndeterminate.
 func (m *Manager) EndUser(ctx context.Context, user string) (int, error) {
+	if user == "" {
+		return 0, ErrNotFound
+	}
 	return m.endUser(ctx, user, store.SID{})
 }
 
@@ -135,8 +139,8 @@ func (m *Manager) EndAll(ctx context.Context) (int, error) {
 	return ended.Count, nil
 }
 
-// Sessions returns the live sessions of a user, oldest first; the request's own
-// is marked (ASVS 7.5.2).
+// Sessions returns the live sessions of a user, oldest first and at most
+// store.MaxBatch; the request's own is marked (ASVS 7.5.2).
 //
 // Errors: ErrUnavailable.
 func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error) {

@@ -71,8 +71,8 @@ var (
 	ErrTooLarge = errors.New("counterfoil: too large for a session")
 
 	// ErrUnverified: Login was called in a GET, so nothing proves that the
-	// visitor meant it. See Login.AllowSafeMethod.
-	ErrUnverified = errors.New("counterfoil: login in a safe request: log in by POST, or set Login.AllowSafeMethod")
+	// visitor meant it. See Login.InsecureAllowGET.
+	ErrUnverified = errors.New("counterfoil: login in a safe request: log in by POST, or set Login.InsecureAllowGET")
 
 	// ErrNoHandler: the context does not come from Manager.Handler.
 	ErrNoHandler = errors.New("counterfoil: no session in this context: wrap your mux with Manager.Handler")
@@ -201,8 +201,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	ProblemFor(err).Write(w)
 }
 
-// isCanceled reports whether the client has gone away, so that nobody needs to
-// be told and nothing is wrong with the store.
+// isCanceled reports whether err only says that the client has gone away.
 func isCanceled(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && errors.Is(err, ctx.Err())
 }

@@ -116,10 +116,15 @@ func (x *exchange) admit(r *http.Request) error {
 	if err := x.identify(r); err != nil {
 		return err
 	}
-	if isSafe(r.Method) {
-		return nil
+	switch {
+	case !isSafe(r.Method):
+		return x.guard(r)
+	case x.via == viaCookie && r.Header.Get("Upgrade") != "":
+		// A WebSocket begins with a GET that any page may send with our cookie,
+		// and whose answer it may read (ASVS 4.4.2).
+		return x.m.checkOrigin(r)
 	}
-	return x.guard(r)
+	return nil
 }
 
 func (x *exchange) identify(r *http.Request) error {
@@ -201,12 +206,9 @@ func (x *exchange) beginAnonymous() error {
 }
 
 // saveAnonymous creates the session that beginAnonymous promised.
-func (x *exchange) saveAnonymous() error {
-	if !x.unsaved {
-		return nil
-	}
+func (x *exchange) saveAnonymous(ctx context.Context) error {
 	life := x.m.config.AnonymousLifetime
-	record, err := x.m.create(x.ctx, store.Creation{
+	record, err := x.m.create(ctx, store.Creation{
 		Session:  x.newRecord(life),
 		Lifetime: life,
 		Values:   applyChanges(nil, x.changes),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/store"
@@ -144,6 +145,32 @@ func TestLogoutGoesOnWhenTheClientHangsUp(t *testing.T) {
 	if b.me().User != "" {
 		t.Error("still logged in")
 	}
+}
+
+// So are the values that a handler has set: its work is done.
+func TestValuesAreSavedWhenTheClientHangsUp(t *testing.T) {
+	s := newSite(t, counterfoil.Config{Store: newSQLite(t)})
+	b := s.user("john")
+	ctx, hangUp := context.WithCancel(t.Context())
+	h := s.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		counter.Set(r.Context(), 5)
+		hangUp()
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), b.request("GET", "/", "").WithContext(ctx))
+	if got := b.values(); got != 5 {
+		t.Errorf("the value is %d", got)
+	}
+}
+
+// req 46: a request that can't be judged in time is never answered with 200.
+func TestACancelledCheckIsNotAccepted(t *testing.T) {
+	slow := &faultSwitch{methods: []string{"Find"}, fault: storetest.Fault{Hang: true}}
+	s := newSite(t, counterfoil.Config{Store: slow.store(newMemory())})
+	b := s.user("john")
+	slow.on.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	wantStatus(t, "a check that took too long", b.do(b.request("GET", "/me", "").WithContext(ctx)), 503)
 }
 
 // D1 under faults: a login whose outcome is unknown gives no cookie, so a

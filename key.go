@@ -91,7 +91,7 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 	if x.session.record.ID.IsZero() || findChange(x.changes, k.name) != nil {
 		return k.updateHere(x, edit)
 	}
-	if err := x.load(); err != nil {
+	if err := x.load(x.ctx); err != nil {
 		return err
 	}
 	err = x.m.swapValues(x.ctx, x.session.record.ID, x.values, func(data []byte) ([]byte, error) {

@@ -32,10 +32,11 @@ type Login struct {
 	// checked.
 	Since uint64
 
-	// AllowSafeMethod allows the login in a GET, which carries no CSRF token.
-	// Set it only where something else proves that this browser began the
-	// login, such as the state of an OAuth flow kept in its session.
-	AllowSafeMethod bool
+	// InsecureAllowGET allows the login in a GET, which carries no CSRF token: a
+	// foreign page could log the visitor in as somebody else. Set it only where
+	// something else proves that this browser began the login, such as the
+	// state of an OAuth flow kept in its session.
+	InsecureAllowGET bool
 }
 
 func (l *Login) check() error {
@@ -89,7 +90,7 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 		return x.tooLate("login")
 	case x.via != viaCookie:
 		return ErrNoSession
-	case !x.verified && !l.AllowSafeMethod:
+	case !x.verified && !l.InsecureAllowGET:
 		return ErrUnverified
 	}
 	record, life := m.newLogin(&l)

@@ -64,7 +64,7 @@ func TestLoginRefusals(t *testing.T) {
 		{"outside of Handler", in(t.Context()), counterfoil.ErrNoHandler},
 		{"req 17: a GET proves nothing", call(get(), in), counterfoil.ErrUnverified},
 		{"7.6.2: a GET may be vouched for", call(get(), func(ctx context.Context) error {
-			return s.Login(ctx, counterfoil.Login{User: "john", AllowSafeMethod: true})
+			return s.Login(ctx, counterfoil.Login{User: "john", InsecureAllowGET: true})
 		}), nil},
 		{"without a session", call(s.browser().request("GET", "/", ""), in), counterfoil.ErrNoSession},
 		{"on a bearer token", call(bearer(), in), counterfoil.ErrNoSession},
@@ -80,7 +80,7 @@ func TestLoginRefusals(t *testing.T) {
 			t.Errorf("%+v was accepted", l)
 		}
 	}
-	tooLong := counterfoil.Login{User: string(make([]byte, store.MaxUser+1)), AllowSafeMethod: true}
+	tooLong := counterfoil.Login{User: string(make([]byte, store.MaxUser+1)), InsecureAllowGET: true}
 	if err := call(get(), func(ctx context.Context) error { return s.Login(ctx, tooLong) }); !errors.Is(err, counterfoil.ErrTooLarge) {
 		t.Errorf("a long user id: %v", err)
 	}
@@ -183,7 +183,7 @@ func TestLoginIsSuperseded(t *testing.T) {
 		if _, err := s.EndUser(ctx, "john"); err != nil { // his password was changed
 			t.Fatal(err)
 		}
-		err = s.Login(ctx, counterfoil.Login{User: "john", Since: since, AllowSafeMethod: true})
+		err = s.Login(ctx, counterfoil.Login{User: "john", Since: since, InsecureAllowGET: true})
 		if !errors.Is(err, counterfoil.ErrSuperseded) {
 			t.Errorf("error %v", err)
 		}

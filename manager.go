@@ -171,12 +171,11 @@ func (m *Manager) create(ctx context.Context, c store.Creation) (store.Session, 
 // of it could be taken for good.
 func (m *Manager) retain() time.Duration { return m.config.TokenLife + retainMargin }
 
-// refuse answers a request that is not let in.
+// refuse answers a request that is not let in. It answers even one whose client
+// seems to be gone: a request without an answer would end as a 200.
 func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if isCanceled(r.Context(), err) {
-		return // the client has gone
-	}
 	switch {
+	case isCanceled(r.Context(), err): // nothing is wrong with the store
 	case errors.Is(err, ErrUnavailable):
 		m.report(r.Context(), "a request was refused because the store did not answer", err)
 	default:

@@ -79,7 +79,7 @@ type Grant struct {
 }
 
 // LoginClient makes a session for an API client, which keeps tokens and no
-// cookie. It needs no request and no earlier session; Login.AllowSafeMethod
+// cookie. It needs no request and no earlier session; Login.InsecureAllowGET
 // does not matter.
 //
 // Errors: ErrSuperseded, ErrTooLarge, ErrUnavailable.

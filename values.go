@@ -30,11 +30,11 @@ type change struct {
 }
 
 // load reads the values on their first use in a request.
-func (x *exchange) load() error {
+func (x *exchange) load(ctx context.Context) error {
 	if x.values.loaded || x.unsaved || x.session.record.ID.IsZero() {
 		return nil
 	}
-	data, version, err := x.m.store.Values(x.ctx, x.session.record.ID)
+	data, version, err := x.m.store.Values(ctx, x.session.record.ID)
 	if err != nil {
 		return fromStore(err)
 	}
@@ -48,7 +48,7 @@ func (x *exchange) lookUp(key string) ([]byte, error) {
 	if c := findChange(x.changes, key); c != nil {
 		return c.json, nil
 	}
-	if err := x.load(); err != nil {
+	if err := x.load(x.ctx); err != nil {
 		return nil, err
 	}
 	return findValue(x.values.data, key), nil
@@ -77,14 +77,11 @@ func (x *exchange) put(key string, json []byte) error {
 
 // saveChanges merges the handler's changes into what the store has by now, so
 // that requests that set different keys both win (D2).
-func (x *exchange) saveChanges() error {
-	if len(x.changes) == 0 {
-		return nil
-	}
-	if err := x.load(); err != nil {
+func (x *exchange) saveChanges(ctx context.Context) error {
+	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err := x.m.swapValues(x.ctx, x.session.record.ID, x.values, func(data []byte) ([]byte, error) {
+	err := x.m.swapValues(ctx, x.session.record.ID, x.values, func(data []byte) ([]byte, error) {
 		return applyChanges(data, x.changes), nil
 	})
 	if err == nil {

@@ -2,11 +2,13 @@ package counterfoil
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // The exchange is the http.ResponseWriter that the handler gets. Whatever way
@@ -92,11 +94,10 @@ func (x *exchange) ready() bool {
 
 // commit saves what the handler changed and puts the cookie into the headers.
 func (x *exchange) commit() error {
-	if err := x.saveAnonymous(); err != nil {
-		return err
-	}
-	if err := x.saveChanges(); err != nil {
-		return err
+	if x.unsaved || len(x.changes) > 0 {
+		if err := x.save(); err != nil {
+			return err
+		}
 	}
 	h := x.Header()
 	switch x.cookieAction {
@@ -115,6 +116,19 @@ func (x *exchange) commit() error {
 		h.Set("Cache-Control", "no-store") // it must not be shown to the next visitor (ASVS 14.3.2)
 	}
 	return nil
+}
+
+const saveTimeout = 10 * time.Second
+
+// save writes what the handler changed. It goes on when the client hangs up:
+// the handler has done its work, and half of it must not be lost.
+func (x *exchange) save() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.ctx), saveTimeout)
+	defer cancel()
+	if x.unsaved {
+		return x.saveAnonymous(ctx)
+	}
+	return x.saveChanges(ctx)
 }
 
 // replaceAnswer sends the error in the place of the handler's answer, of which

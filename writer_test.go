@@ -177,7 +177,7 @@ func TestChangeAfterTheHeadersIsAnError(t *testing.T) {
 			return counter.Update(ctx, func(n int) (int, error) { return n + 1, nil })
 		}},
 		{"Login", func(s *site, ctx context.Context) error {
-			return s.Login(ctx, counterfoil.Login{User: "x", AllowSafeMethod: true})
+			return s.Login(ctx, counterfoil.Login{User: "x", InsecureAllowGET: true})
 		}},
 		{"Rotate", func(s *site, ctx context.Context) error { return s.Rotate(ctx) }},
 		{"Logout", func(s *site, ctx context.Context) error { return s.Logout(ctx) }},

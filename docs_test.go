@@ -1,0 +1,262 @@
+package counterfoil
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The documents are tested: what they show compiles, what they name exists, and
+// their tables are complete.
+
+// documents are the texts by path.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			texts[path] = read(t, path)
+		}
+	}
+	if len(texts) < 8 {
+		t.Fatalf("found %d documents only", len(texts))
+	}
+	return texts
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var goBlock = regexp.MustCompile("(?s)(?:<!-- (\\S+) -->\n)?```go\n(.*?)```")
+
+// Go code in a document is part of a file, which is compiled and tested.
+func TestDocumentsShowCodeThatCompiles(t *testing.T) {
+	shown := map[string]int{}
+	for path, text := range documents(t) {
+		for _, block := range goBlock.FindAllStringSubmatch(text, -1) {
+			file, code := block[1], block[2]
+			if file == "" {
+				t.Errorf("%s: say above the code which file it is part of:\n%s", path, code)
+				continue
+			}
+			shown[file]++
+			if !strings.Contains(read(t, file), code) {
+				t.Errorf("%s: this is not in %s:\n%s", path, file, code)
+			}
+		}
+	}
+	if shown["examples/twenty-lines/main.go"] == 0 || shown["examples/how-sessions-work/main.go"] == 0 {
+		t.Errorf("the examples are not shown: %v", shown)
+	}
+}
+
+// The story is short enough to be read at one go, and told in full.
+func TestHowSessionsWorkIsShortAndWhole(t *testing.T) {
+	file := "examples/how-sessions-work/main.go"
+	program := read(t, file)
+	if lines := strings.Count(program, "\n"); lines > 60 {
+		t.Errorf("%s has %d lines, want 60 at most", file, lines)
+	}
+	document := read(t, "docs/how-sessions-work.md")
+	_, body, _ := strings.Cut(program, "func site(")
+	for line := range strings.Lines("func site(" + body) {
+		if !strings.Contains(document, line) {
+			t.Errorf("the document does not show this line: %s", line)
+		}
+	}
+}
+
+var (
+	testReference  = regexp.MustCompile("`([\\w/.-]+_test\\.go):((?:Test|Fuzz|Benchmark|Example)\\w*)`")
+	storeReference = regexp.MustCompile("`storetest:(\\w+)/([^`]+)`")
+	link           = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+)
+
+// Tests and files that a document names are there.
+func TestReferencesExist(t *testing.T) {
+	rules := ""
+	files, err := filepath.Glob("store/storetest/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		rules += read(t, file)
+	}
+	for path, text := range documents(t) {
+		for _, m := range testReference.FindAllStringSubmatch(text, -1) {
+			if code, err := os.ReadFile(m[1]); err != nil || !strings.Contains(string(code), "func "+m[2]+"(") {
+				t.Errorf("%s: there is no %s in %s", path, m[2], m[1])
+			}
+		}
+		for _, m := range storeReference.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(rules, fmt.Sprintf("{%q, ", m[1])) || !strings.Contains(rules, fmt.Sprintf("name: %q", m[2])) {
+				t.Errorf("%s: there is no storetest rule %s/%s", path, m[1], m[2])
+			}
+		}
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: the link leads nowhere: %v", path, err)
+			}
+		}
+	}
+}
+
+// row matches the first cells of a table's rows.
+func rows(text string, first string) [][]string {
+	return regexp.MustCompile(`(?m)^\| *`+first+` *\|([^|]*)\|`).FindAllStringSubmatch(text, -1)
+}
+
+// Every kind of problem that the library or the server answers with stands in
+// the catalogue, with its status, and nothing else does.
+func TestErrorCatalogue(t *testing.T) {
+	want := map[string]bool{}
+	for _, p := range problems {
+		want[fmt.Sprintf("%s %d", p.code, p.status)] = true
+	}
+	// The server's own problems can't be imported: this package may not know it.
+	server := read(t, "server/errors.go")
+	found := regexp.MustCompile(`(?m)^\t\{\S+, "([a-z-]+)", (\d{3}), `).FindAllStringSubmatch(server, -1)
+	for _, m := range found {
+		want[m[1]+" "+m[2]] = true
+	}
+	want["throttled 429"] = strings.Contains(server, `"throttled", http.StatusTooManyRequests`)
+	if len(found) < 5 || !want["throttled 429"] {
+		t.Fatalf("the problems of the server are written in another way by now: %v", found)
+	}
+
+	got := map[string]bool{}
+	for _, row := range rows(read(t, "docs/errors.md"), "`urn:counterfoil:problem:([a-z-]+)`") {
+		for status := range strings.FieldsSeq(strings.ReplaceAll(row[2], ",", " ")) {
+			if regexp.MustCompile(`^\d{3}$`).MatchString(status) {
+				got[row[1]+" "+status] = true
+			}
+		}
+	}
+	for k := range want {
+		if !got[k] {
+			t.Errorf("docs/errors.md lacks %s", k)
+		}
+	}
+	for k := range got {
+		if !want[k] {
+			t.Errorf("docs/errors.md has %s, and the code has not", k)
+		}
+	}
+}
+
+// Every sentinel of the library stands in the catalogue.
+func TestSentinelsAreInTheCatalogue(t *testing.T) {
+	text := read(t, "docs/errors.md")
+	sentinels := regexp.MustCompile(`(?m)^\t(Err\w+) += errors\.New`).FindAllStringSubmatch(read(t, "errors.go"), -1)
+	if len(sentinels) < 15 {
+		t.Fatalf("found %d sentinels only", len(sentinels))
+	}
+	for _, m := range sentinels {
+		if !strings.Contains(text, "`"+m[1]+"`") {
+			t.Errorf("docs/errors.md lacks %s", m[1])
+		}
+	}
+}
+
+// The operator's table of flags is what the command itself says.
+func TestFlagTable(t *testing.T) {
+	help, err := exec.CommandContext(t.Context(), "go", "run", "./cmd/counterfoil", "serve", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^ +--([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
+		want[m[1]] = true
+	}
+	defaults := regexp.MustCompile(`(?m)^ +--([a-z-]+)=([0-9]\w*)`).FindAllStringSubmatch(string(help), -1)
+	if len(want) < 10 || len(defaults) < 3 {
+		t.Fatalf("the help says:\n%s", help)
+	}
+	text := read(t, "docs/operations.md")
+	got := map[string]bool{}
+	for _, row := range rows(text, "`--([a-z-]+)`") {
+		name := row[1]
+		got[name] = true
+		env := "`COUNTERFOIL_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "`"
+		if !want[name] || !strings.Contains(row[2], env) {
+			t.Errorf("docs/operations.md: --%s: the command has it: %t; its variable is %s", name, want[name], env)
+		}
+	}
+	for name := range want {
+		if !got[name] {
+			t.Errorf("docs/operations.md lacks --%s", name)
+		}
+	}
+	for _, m := range defaults {
+		if !regexp.MustCompile("(?m)^\\| `--" + m[1] + "` \\|[^|]*\\| `" + m[2] + "`").MatchString(text) {
+			t.Errorf("docs/operations.md does not say that --%s is %s unless set", m[1], m[2])
+		}
+	}
+}
+
+// The tables of the security model have every line, each once.
+func TestSecurityTablesAreComplete(t *testing.T) {
+	text := read(t, "docs/security.md")
+	var want, got []string
+	for n := range 52 {
+		want = append(want, fmt.Sprint(n+1))
+	}
+	for n := range 15 {
+		want = append(want, fmt.Sprintf("D%d", n+1))
+	}
+	for _, row := range rows(text, `(D?\d+)`) {
+		got = append(got, row[1])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("requirements and defects are %v, want %v", got, want)
+	}
+
+	asvs := rows(text, `(\d+\.\d+\.\d+)`)
+	verdicts := []string{"met", "partly", "not met", "not applicable", "documented"}
+	seen := map[string]bool{}
+	for _, row := range asvs {
+		if seen[row[1]] {
+			t.Errorf("ASVS %s stands there twice", row[1])
+		}
+		seen[row[1]] = true
+		if verdict := strings.TrimSpace(row[2]); !slices.Contains(verdicts, verdict) {
+			t.Errorf("ASVS %s: %q is none of %q", row[1], verdict, verdicts)
+		}
+	}
+	if len(asvs) != 139 {
+		t.Errorf("the ASVS table has %d lines, want 139", len(asvs))
+	}
+}
+
+// Nobody adds an example that is not run by a test.
+func TestExamplesAreTested(t *testing.T) {
+	err := filepath.WalkDir("examples", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "main.go" {
+			return err
+		}
+		_, err = os.Stat(filepath.Join(filepath.Dir(path), "main_test.go"))
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
