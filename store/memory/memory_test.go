@@ -69,7 +69,7 @@ func TestBytesPerSession(t *testing.T) {
 	const sessions, most = 20_000, 400
 	before := heap()
 	s, _ := filled(t, sessions, asIs)
-	got := (heap() - before - sessions*16) / sessions // less the ids
+	got := (heap() - before - sessions*16) / sessions        // less the ids
 	if _, err := s.Generation(t.Context(), ""); err != nil { // the store is alive until here
 		t.Error(err)
 	}

@@ -1,10 +1,10 @@
 package storetest
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -13,9 +13,19 @@ import (
 // A kit is what a check works with: a store, and short words for common steps.
 // A step that fails ends the test.
 type kit struct {
-	t     *testing.T
+	t     tester
 	store store.Store
-	suite suite
+	tick  time.Duration // the unit of waiting
+}
+
+// A tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 const (
@@ -24,11 +34,11 @@ const (
 	retain = time.Hour
 )
 
-// wait lets n ticks pass.
-func (k *kit) wait(n int) { time.Sleep(time.Duration(n) * k.suite.tick) }
+// wait lets n ticks pass, in a bubble.
+func (k *kit) wait(n int) { time.Sleep(time.Duration(n) * k.tick) }
 
 // ticks is how long wait(n) takes.
-func (k *kit) ticks(n int) time.Duration { return time.Duration(n) * k.suite.tick }
+func (k *kit) ticks(n int) time.Duration { return time.Duration(n) * k.tick }
 
 // login is the creation of an ordinary session of the user; empty: anonymous.
 func login(user string) store.Creation {
