@@ -1,12 +1,16 @@
 package counterfoil_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/store"
 )
 
 // nullWriter is a ResponseWriter that costs nothing, so that the benchmark sees
@@ -102,12 +106,40 @@ func BenchmarkIssueToken(b *testing.B) {
 	})).ServeHTTP(httptest.NewRecorder(), user.request("GET", "/", ""))
 }
 
-func BenchmarkLoginClient(b *testing.B) {
-	s := newSite(b, counterfoil.Config{MaxSessions: 10})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.LoginClient(b.Context(), counterfoil.Login{User: "john"}, counterfoil.Client{}); err != nil {
-			b.Fatal(err)
+// BenchmarkLogin is a login without the hashing of a password: one new session
+// in the store.
+func BenchmarkLogin(b *testing.B) {
+	for _, st := range []struct {
+		name string
+		open func(testing.TB) store.Store
+	}{
+		{"memory", func(testing.TB) store.Store { return newMemory() }},
+		{"sqlite", newSQLite},
+	} {
+		for _, clients := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/%d-clients", st.name, clients), func(b *testing.B) {
+				s := newSite(b, counterfoil.Config{Store: st.open(b)})
+				var user atomic.Int64
+				b.ReportAllocs()
+				b.SetParallelism(max(clients/runtime.GOMAXPROCS(0), 1))
+				login := func() {
+					name := fmt.Sprint("user", user.Add(1))
+					if _, err := s.LoginClient(b.Context(), counterfoil.Login{User: name}, counterfoil.Client{UserAgent: "bench"}); err != nil {
+						b.Error(err)
+					}
+				}
+				if clients == 1 {
+					for b.Loop() {
+						login()
+					}
+					return
+				}
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						login()
+					}
+				})
+			})
 		}
 	}
 }

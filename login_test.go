@@ -265,7 +265,9 @@ func TestNothingWorksAfterTheEnd(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		testNothingWorksAfterTheEnd(t, func(*testing.T) store.Store { return newMemory() })
 	})
-	t.Run("sqlite", func(t *testing.T) { testNothingWorksAfterTheEnd(t, newSQLite) })
+	t.Run("sqlite", func(t *testing.T) {
+		testNothingWorksAfterTheEnd(t, func(t *testing.T) store.Store { return newSQLite(t) })
+	})
 }
 
 func testNothingWorksAfterTheEnd(t *testing.T, open func(*testing.T) store.Store) {

@@ -1,6 +1,7 @@
 package counterfoil_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -246,9 +247,9 @@ func onEachStore(t *testing.T, test func(*testing.T, store.Store)) {
 
 func newMemory() store.Store { return memory.New(memory.Config{}) }
 
-func newSQLite(t *testing.T) store.Store {
+func newSQLite(t testing.TB) store.Store {
 	t.Helper()
-	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"), sqlite.Config{})
+	st, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "sessions.db"), sqlite.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
