@@ -73,7 +73,7 @@ type Config struct {
 type Accounts struct {
 	db     *sql.DB
 	hasher *hasher
-	words  []string // Config.ContextWords
+	words  []string // Config.ContextWords, and the words in them
 
 	outcomes   outcomes
 	settled    atomic.Int64 // attempts since Open; see settle
@@ -97,9 +97,11 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 	a := &Accounts{
 		db:     db,
 		hasher: newHasher(config.cost, config.HashParallelism),
-		words:  config.ContextWords,
 
 		maxBuckets: maxBuckets,
+	}
+	for _, w := range config.ContextWords {
+		a.words = append(a.words, wordsOf(w)...)
 	}
 	if err := errors.Join(a.migrate(ctx), a.purge(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("account: open %s: %w", path, err), db.Close())

@@ -1,7 +1,8 @@
 package account
 
 import (
-	"fmt"
+	"context"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,42 +13,38 @@ import (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv("ACCOUNT_TEST_CRASH"); path != "" {
-		crash(path, os.Getenv("ACCOUNT_TEST_CHANGE"))
+		log.Fatal(crash(path, os.Getenv("ACCOUNT_TEST_CHANGE")))
 	}
 	os.Exit(m.Run())
 }
 
 // changes are the ways in which a user's sessions come to be ended.
-var changes = map[string]func(t testing.TB, a *Accounts, id string) (Cutoff, error){
-	"ChangePassword": func(t testing.TB, a *Accounts, id string) (Cutoff, error) {
-		return a.ChangePassword(t.Context(), Change{UserID: id, Old: good, New: another, Address: here})
+var changes = map[string]func(ctx context.Context, a *Accounts, id string) (Cutoff, error){
+	"ChangePassword": func(ctx context.Context, a *Accounts, id string) (Cutoff, error) {
+		return a.ChangePassword(ctx, Change{UserID: id, Old: good, New: another, Address: here})
 	},
-	"SetPassword": func(t testing.TB, a *Accounts, id string) (Cutoff, error) {
-		return a.SetPassword(t.Context(), id, another)
+	"SetPassword": func(ctx context.Context, a *Accounts, id string) (Cutoff, error) {
+		return a.SetPassword(ctx, id, another)
 	},
-	"Disable": func(t testing.TB, a *Accounts, id string) (Cutoff, error) { return a.Disable(t.Context(), id) },
-	"Delete":  func(t testing.TB, a *Accounts, id string) (Cutoff, error) { return a.Delete(t.Context(), id) },
+	"Disable": func(ctx context.Context, a *Accounts, id string) (Cutoff, error) { return a.Disable(ctx, id) },
+	"Delete":  func(ctx context.Context, a *Accounts, id string) (Cutoff, error) { return a.Delete(ctx, id) },
 }
 
-// crash makes a change and is killed before anybody ends the sessions.
-func crash(path, change string) {
-	testing.Init()
-	result := testing.Benchmark(func(b *testing.B) {
-		a, err := Open(b.Context(), path, Config{cost: cheap})
-		if err != nil {
-			b.Fatal(err)
-		}
-		u, err := a.Find(b.Context(), "john")
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := changes[change](b, a, u.ID); err != nil {
-			b.Fatal(err)
-		}
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	})
-	fmt.Println(result)
-	os.Exit(1)
+// crash makes a change and kills the process before anybody ends the sessions.
+func crash(path, change string) error {
+	ctx := context.Background()
+	a, err := Open(ctx, path, Config{cost: cheap})
+	if err != nil {
+		return err
+	}
+	u, err := a.Find(ctx, "john")
+	if err != nil {
+		return err
+	}
+	if _, err := changes[change](ctx, a, u.ID); err != nil {
+		return err
+	}
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }
 
 func TestCutoffSurvivesAKill(t *testing.T) {

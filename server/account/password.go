@@ -44,7 +44,7 @@ func checkPassword(password string, words []string) error {
 	return nil
 }
 
-// nameWords are the name and the words in it.
-func nameWords(name string) []string {
+// wordsOf returns a name, of a user or a host, and the words in it.
+func wordsOf(name string) []string {
 	return append(strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) }), name)
 }

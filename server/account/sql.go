@@ -38,6 +38,7 @@ CREATE TABLE account_device (
 	created INTEGER NOT NULL,
 	PRIMARY KEY (user_id, digest)
 );
+CREATE INDEX account_device_age ON account_device (created);
 
 -- The places that a user has logged in from.
 CREATE TABLE account_place (
@@ -46,6 +47,7 @@ CREATE TABLE account_place (
 	last    INTEGER NOT NULL,
 	PRIMARY KEY (user_id, place)
 );
+CREATE INDEX account_place_age ON account_place (last);
 
 -- How often guessing has failed, by the digest of who was guessed at and from
 -- where, or of the address alone.

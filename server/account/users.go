@@ -90,7 +90,7 @@ func (a *Accounts) List(ctx context.Context, after string, limit int) ([]User, e
 	if after != "" {
 		after = lookupKey(after)
 	}
-	rows, err := a.db.QueryContext(ctx, sqlUserList, after, limit)
+	rows, err := a.db.QueryContext(ctx, sqlUserList, after, max(limit, 0))
 	if err != nil {
 		return nil, failed("list users", err)
 	}
@@ -163,7 +163,7 @@ func (a *Accounts) hashNew(ctx context.Context, password, name string) (string, 
 		return "", err
 	}
 	defer done()
-	if err := checkPassword(password, append(nameWords(name), a.words...)); err != nil {
+	if err := checkPassword(password, append(wordsOf(name), a.words...)); err != nil {
 		return "", err
 	}
 	return a.hasher.hash(password), nil

@@ -45,7 +45,7 @@ func FuzzNames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		shown, key, err := canonicalName(s)
 		if err != nil {
-			if lookupKey(s) != lookupKey(s) || utf8.RuneCountInString(lookupKey(s)) <= MaxName {
+			if utf8.RuneCountInString(lookupKey(s)) <= MaxName {
 				t.Errorf("an impossible name %q has a possible key", s)
 			}
 			return
