@@ -38,7 +38,7 @@ func (t *tx) rotate(r store.Rotation) (store.Rotated, error) {
 		out.Session = sessionAt(row)
 		known = refreshAt(row, sessionColumnCount)
 	}, `SELECT `+sessionColumns+`, `+refreshColumns+` FROM session
-		WHERE sid = ?1 AND epoch = ?2 AND expires > ?3 AND family IS NOT NULL`, r.ID, t.epoch, t.now)
+		WHERE `+live+` AND sid = ?3 AND family IS NOT NULL`, t.epoch, t.now, r.ID)
 	if err != nil {
 		return out, err
 	}

@@ -35,12 +35,17 @@ func sessionAt(r row) store.Session {
 	return s
 }
 
-// Readers judge by the clock of this process or by the time of the last write,
-// whichever is later, and by the file's epoch. The parameter ?2 is the former.
+// The conditions of being live. A writing transaction knows the epoch, ?1, and
+// the time, ?2. Readers read the epoch, and take the clock of this process, ?2,
+// or the time of the last write, whichever is later.
+//
+// The plus signs keep SQLite from finding sessions by the index on the expiry,
+// which nearly all of them would match.
 const (
-	asOf       = `max(?2, clock)`
-	whereLive  = `session.epoch = meta.epoch AND expires > ` + asOf
-	selectLive = `SELECT ` + sessionColumns + `, ` + asOf + ` FROM meta CROSS JOIN session WHERE ` + whereLive
+	live       = `+epoch = ?1 AND +expires > ?2`
+	readerLive = `meta.one = 1 AND +session.epoch = meta.epoch AND +expires > ` + readerNow
+	readerNow  = `max(?2, clock)`
+	selectLive = `SELECT ` + sessionColumns + `, ` + readerNow + ` FROM meta CROSS JOIN session WHERE ` + readerLive
 )
 
 // liveAt reads a row of selectLive.
@@ -144,7 +149,7 @@ func (t *tx) room() error {
 
 // live returns ErrNotFound unless the session is live.
 func (t *tx) live(id store.SID) error {
-	return orNotFound(t.one(func(row) {}, `SELECT 1 FROM session WHERE sid = ?1 AND epoch = ?2 AND expires > ?3`, id, t.epoch, t.now))
+	return orNotFound(t.one(func(row) {}, `SELECT 1 FROM session WHERE `+live+` AND sid = ?3`, t.epoch, t.now, id))
 }
 
 func (t *tx) create(c store.Creation) (store.Session, error) {
@@ -195,9 +200,9 @@ func (t *tx) keepNewest(c store.Creation) error {
 	}
 	var excess []store.SID
 	err := t.each(func(r row) { excess = append(excess, sidAt(r, 0)) },
-		`SELECT sid FROM session WHERE user = ?1 AND user <> '' AND sid <> ?2 AND epoch = ?3 AND expires > ?4
+		`SELECT sid FROM session WHERE `+live+` AND user = ?3 AND user <> '' AND sid <> ?4
 		ORDER BY created DESC, sid DESC LIMIT -1 OFFSET ?5`,
-		c.Session.User, c.Session.ID, t.epoch, t.now, c.Limit-1)
+		t.epoch, t.now, c.Session.User, c.Session.ID, c.Limit-1)
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,8 @@ func (t *tx) touch(touches []store.Touch) (int, error) {
 		if at.After(t.now) {
 			at = t.now
 		}
-		if _, err := t.exec(`UPDATE session SET last_seen = ?2 WHERE sid = ?1 AND last_seen < ?2 AND epoch = ?3 AND expires > ?4`,
-			touch.ID, at, t.epoch, t.now); err != nil {
+		if _, err := t.exec(`UPDATE session SET last_seen = ?4 WHERE `+live+` AND sid = ?3 AND last_seen < ?4`,
+			t.epoch, t.now, touch.ID, at); err != nil {
 			return 0, err
 		}
 		if time.Since(began) >= share {

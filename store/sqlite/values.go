@@ -16,7 +16,7 @@ func (s *Store) Values(ctx context.Context, id store.SID) (values []byte, versio
 			version = uint64(r.ColumnInt64(0))
 			values = r.ColumnBlob(1, nil)
 		}, `SELECT coalesce(version, 1), data FROM meta CROSS JOIN session LEFT JOIN session_values USING (sid)
-			WHERE `+whereLive+` AND sid = ?1`, id, now)
+			WHERE `+readerLive+` AND sid = ?1`, id, now)
 		return orNotFound(ok, err)
 	})
 	return values, version, err

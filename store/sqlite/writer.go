@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // groupTime is how long a group takes operations in before it commits. It
 // bounds how long a write waits for those before it.
-const groupTime = 2 * time.Millisecond
+const groupTime = 10 * time.Millisecond
 
 // A writer is the goroutine that makes all the writes of a store. It commits
 // those that come at the same time together: a commit costs an fsync, however
@@ -132,6 +133,10 @@ func (w *writer) loop() {
 
 // group commits a job together with those that wait by then.
 func (w *writer) group(first *job) {
+	// Those who have just been answered may be about to write again: with them
+	// the group is larger.
+	runtime.Gosched()
+
 	w.checkpoints.turn.Lock()
 	defer w.checkpoints.turn.Unlock()
 
