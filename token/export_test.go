@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 )
 
 // What tests outside the package need to forge tokens and to look inside.
@@ -28,11 +29,7 @@ func (k *Keyring) SignRaw(header, payload string) string {
 
 // SignBytes signs any bytes with the keyring's first key.
 func (k *Keyring) SignBytes(message []byte) []byte {
-	sig, err := signMessage(k.keys[0].private, message)
-	if err != nil {
-		panic(err)
-	}
-	return sig
+	return must1(signMessage(k.keys[0].private, message))
 }
 
 // Public returns the public key of the keyring's first key.
@@ -50,17 +47,45 @@ func (v *Verifier) Remembered() int {
 	return n
 }
 
+// Remembers reports whether a token is in the cache.
+func (v *Verifier) Remembers(tok string) bool {
+	dot := strings.LastIndexByte(tok, '.')
+	return v.cache.get(digestOf(tok[dot+1:]), tok[:dot]) != nil
+}
+
+// A StoredKey is a key as Seal writes it.
+type StoredKey = storedKey
+
+// Unseal returns what is in a sealed document.
+func Unseal(document []byte, secret *[32]byte) []StoredKey {
+	var sealed sealedKeyring
+	var stored []StoredKey
+	must(json.Unmarshal(document, &sealed))
+	plain, err := must1(sealingBox(secret)).Open(nil, nil, sealed.Sealed, nil)
+	must(err)
+	must(json.Unmarshal(plain, &stored))
+	return stored
+}
+
+// SealStored seals any keys as Seal seals those of a keyring.
+func SealStored(version int, stored []StoredKey, secret *[32]byte) []byte {
+	return SealRaw(version, must1(json.Marshal(stored)), secret)
+}
+
 // SealRaw seals any plain text as Seal seals a keyring.
 func SealRaw(version int, plain []byte, secret *[32]byte) []byte {
-	box, err := sealingBox(secret)
+	return must1(json.Marshal(sealedKeyring{version, must1(sealingBox(secret)).Seal(nil, nil, plain, nil)}))
+}
+
+func must(err error) {
 	if err != nil {
 		panic(err)
 	}
-	document, err := json.Marshal(sealedKeyring{version, box.Seal(nil, nil, plain, nil)})
-	if err != nil {
-		panic(err)
-	}
-	return document
+}
+
+func must1[T any](value T, err error) T {
+	must(err)
+	return value
 }
 
 // MaxDocument is the limit of OpenKeyring.

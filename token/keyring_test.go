@@ -363,21 +363,82 @@ func TestSeal(t *testing.T) {
 
 func TestOpenKeyringRefuses(t *testing.T) {
 	secret := &[32]byte{1}
-	for why, document := range map[string][]byte{
-		"nothing":                 nil,
-		"no JSON":                 []byte("x"),
-		"an empty document":       []byte("{}"),
-		"a newer version":         token.SealRaw(2, []byte(`[]`), secret),
-		"no keys":                 token.SealRaw(1, []byte(`[]`), secret),
-		"null":                    token.SealRaw(1, []byte(`null`), secret),
-		"no array":                token.SealRaw(1, []byte(`{}`), secret),
-		"too many keys":           token.SealRaw(1, []byte(`[`+strings.Repeat(`{},`, token.MaxKeys)+`{}]`), secret),
-		"a key that is none":      token.SealRaw(1, []byte(`[{"private":"AAAA"}]`), secret),
-		"a document without seal": []byte(`{"version":1,"sealed":""}`),
-		"one that is too large":   bytes.Repeat([]byte(" "), token.MaxDocument+1),
+	keys := newKeyring(t, token.EdDSA)
+	for len(keys.Keys()) < token.MaxKeys {
+		keys = rotate(t, keys, token.EdDSA, start)
+	}
+	good, err := keys.Seal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// changed seals the good keys after a change.
+	changed := func(change func(keys []token.StoredKey) []token.StoredKey) []byte {
+		return token.SealStored(1, change(token.Unseal(good, secret)), secret)
+	}
+	last := token.MaxKeys - 1
+	one, err := newKeyring(t, token.EdDSA).Seal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		why      string
+		document []byte
+		ok       bool
+	}{
+		{"it is as it was sealed", good, true},
+		{"sealed here, nothing changed", changed(func(k []token.StoredKey) []token.StoredKey { return k }), true},
+		{"nothing", nil, false},
+		{"no JSON", []byte("x"), false},
+		{"an empty document", []byte("{}"), false},
+		{"no seal", []byte(`{"version":1,"sealed":""}`), false},
+		{"as large as it may be", append(slices.Clone(good), bytes.Repeat([]byte(" "), token.MaxDocument-len(good))...), true},
+		{"too large", append(slices.Clone(good), bytes.Repeat([]byte(" "), token.MaxDocument-len(good)+1)...), false},
+		{"a newer version", token.SealStored(2, token.Unseal(good, secret), secret), false},
+		{"no keys", token.SealRaw(1, []byte(`[]`), secret), false},
+		{"null", token.SealRaw(1, []byte(`null`), secret), false},
+		{"no array", token.SealRaw(1, []byte(`{}`), secret), false},
+		{"something behind", token.SealRaw(1, []byte(`[] []`), secret), false},
+		{"a key that is none", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[0].Private = []byte{1}
+			return k
+		}), false},
+		{"too many keys", changed(func(k []token.StoredKey) []token.StoredKey {
+			more := token.Unseal(one, secret)[0]
+			more.SignsFrom = k[last].SignsFrom.Add(time.Minute)
+			k[last].SignsUntil, k[last].VerifiesUntil = more.SignsFrom, more.SignsFrom.Add(life)
+			return append(k, more)
+		}), false},
+		{"a key twice", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[1].Private = k[0].Private
+			return k
+		}), false},
+		{"a gap in which no key signs", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[0].SignsUntil = k[0].SignsUntil.Add(-1)
+			return k
+		}), false},
+		{"a key that signs and does not verify", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[0].VerifiesUntil = k[0].SignsUntil
+			return k
+		}), false},
+		{"a retired key that verifies for ever", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[0].VerifiesUntil = time.Time{}
+			return k
+		}), false},
+		{"a last key that stops signing", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[last].SignsUntil = start.Add(time.Hour)
+			return k
+		}), false},
+		{"a last key that stops verifying", changed(func(k []token.StoredKey) []token.StoredKey {
+			k[last].VerifiesUntil = start.Add(time.Hour)
+			return k
+		}), false},
 	} {
-		if keys, err := token.OpenKeyring(document, secret); err == nil || keys != nil {
-			t.Errorf("opened %s", why)
-		}
+		t.Run(c.why, func(t *testing.T) {
+			keys, err := token.OpenKeyring(c.document, secret)
+			if opened := err == nil; opened != c.ok || (keys != nil) != c.ok {
+				t.Errorf("opened: %v (%v), want %v", opened, err, c.ok)
+			}
+		})
 	}
 }

@@ -262,6 +262,11 @@ func TestVerifyES256Twin(t *testing.T) {
 			t.Fatalf("ours is refused: %v", err)
 		}
 		refuse(t, v, twin, start, token.ErrSignature)
+
+		// RFC 7518 section 3.4: r and s take 32 bytes each, not more.
+		sig, _ = base64.RawURLEncoding.DecodeString(signature)
+		longer := slices.Insert(sig, 32, 0)
+		refuse(t, v, strings.TrimSuffix(tok, signature)+b64(string(longer)), start, token.ErrSignature)
 	}
 }
 
@@ -361,6 +366,8 @@ func TestVerifyClaims(t *testing.T) {
 		{"req 22: and further inside", payload(t, iat, iat+`,"x":{"y":1,"y":1}`), token.ErrMalformed},
 		{"bounded: depth", payload(t, iat, iat+`,"x":`+strings.Repeat("[", 7)+strings.Repeat("]", 7)), accept},
 		{"bounded: and no deeper", payload(t, iat, iat+`,"x":`+strings.Repeat("[", 8)+strings.Repeat("]", 8)), token.ErrMalformed},
+		{"bounded: depth of objects", payload(t, iat, iat+`,"x":`+strings.Repeat(`{"x":`, 6)+`{}`+strings.Repeat("}", 6)), accept},
+		{"bounded: and no deeper", payload(t, iat, iat+`,"x":`+strings.Repeat(`{"x":`, 7)+`{}`+strings.Repeat("}", 7)), token.ErrMalformed},
 		{"bounded: depth without an end", payload(t, iat, iat+`,"x":`+strings.Repeat("[", 5000)), token.ErrMalformed},
 		{"bounded: members", payload(t, iat, iat+members(57)), accept},
 		{"bounded: and no more", payload(t, iat, iat+members(58)), token.ErrMalformed},
@@ -427,6 +434,7 @@ func TestVerifierConfig(t *testing.T) {
 		{"a clock 6 s behind, by default", token.Config{Issuers: iss, Audiences: aud}, start.Add(-6 * time.Second), token.ErrNotYetValid},
 		{"a clock 6 s behind, by choice", token.Config{Issuers: iss, Audiences: aud, Leeway: 6 * time.Second}, start.Add(-6 * time.Second), nil},
 		{"no leeway", token.Config{Issuers: iss, Audiences: aud, Leeway: -1}, start.Add(-1), token.ErrNotYetValid},
+		{"no leeway is not less than none", token.Config{Issuers: iss, Audiences: aud, Leeway: -time.Hour}, start, nil},
 		{"no leeway for exp", token.Config{Issuers: iss, Audiences: aud, Leeway: time.Hour}, start.Add(life), token.ErrExpired},
 		{"without a cache", token.Config{Issuers: iss, Audiences: aud, CacheSize: -1}, start, nil},
 		{"a cache too small to use", token.Config{Issuers: iss, Audiences: aud, CacheSize: 1}, start, nil},
