@@ -115,6 +115,30 @@ func TestOpenMakesAPrivateFile(t *testing.T) {
 	}
 }
 
+func TestFileHoldsNoSecrets(t *testing.T) {
+	const why = "req 7: what is read out of the file opens nothing"
+	path := filepath.Join(t.TempDir(), "counterfoil.db")
+	a := open(t, path)
+	u := add(t, a, "john")
+	device, err := a.RememberDevice(t.Context(), u.ID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const slip = "a-password-typed-as-the-name"
+	wantError(t, login(t, a, slip, "wrong-guess", here), ErrCredentials)
+	for _, file := range []string{path, path + "-wal"} {
+		dump, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{good, device, slip, "wrong-guess"} {
+			if strings.Contains(string(dump), secret) {
+				t.Errorf("%s holds %q: %s", filepath.Base(file), secret, why)
+			}
+		}
+	}
+}
+
 func TestOpenSharesTheFile(t *testing.T) {
 	const why = "the file may be the one that holds the sessions: the tables are named account_… and leave all others alone"
 	path := filepath.Join(t.TempDir(), "counterfoil.db")

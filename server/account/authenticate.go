@@ -69,7 +69,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, c Change) (Cutoff, error)
 		if err := forgetPlaces(ctx, tx, user.ID, g); err != nil {
 			return nil, err
 		}
-		return tx.ExecContext(ctx, sqlUserChangePassword, hash, millis(time.Now()), user.ID, user.hash)
+		return tx.ExecContext(ctx, sqlUserChangePassword, hash, millis(time.Now()), user.ID, millis(user.PasswordChanged))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return Cutoff{}, ErrCredentials // changed or deleted by somebody else meanwhile

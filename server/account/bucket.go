@@ -22,9 +22,9 @@ import (
 // password all succeed: they wait for places.
 //
 // How much guessing that leaves: against one name from everywhere 5 at once, 10
-// more within 18 minutes, then one every 15 minutes, 96 a day. That is slower
-// and less annoying than a lock after 100 failures (NIST SP 800-63B-4 §3.2.2),
-// which would let strangers lock an account for good.
+// more within 18 minutes, then one every 15 minutes, 96 a day. It does not end
+// after 100 consecutive failures, as NIST SP 800-63B-4 §3.2.2 has it: that would
+// let strangers lock the user out of every new device.
 const (
 	freePerson  = 5  // failures that cost a person nothing
 	freeAddress = 20 // and an address

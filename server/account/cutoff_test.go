@@ -71,6 +71,22 @@ func TestCutoffSurvivesAKill(t *testing.T) {
 	}
 }
 
+func TestChangeAndCutoffAreOne(t *testing.T) {
+	for change, do := range changes {
+		a := open(t, "")
+		u := add(t, a, "john")
+		if _, err := a.db.Exec(`ALTER TABLE account_cutoff RENAME TO elsewhere`); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := do(t.Context(), a, u.ID); err == nil {
+			t.Errorf("%s = %v without the debt on record", change, c)
+		}
+		if err := login(t, a, "john", good, here); err != nil {
+			t.Errorf("%s: %v: where the debt can't be recorded, nothing is changed (D9)", change, err)
+		}
+	}
+}
+
 func TestCutoffDone(t *testing.T) {
 	a := open(t, "")
 	john, jane := add(t, a, "john"), add(t, a, "jane")

@@ -80,10 +80,13 @@ const (
 
 	sqlUserInsert = `INSERT INTO account_user (id, name, created, password_changed, disabled, name_key, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`
-	sqlUserDisable        = `UPDATE account_user SET disabled = ? WHERE id = ?`
-	sqlUserDelete         = `DELETE FROM account_user WHERE id = ?`
-	sqlUserSetPassword    = `UPDATE account_user SET hash = ?, password_changed = ? WHERE id = ?`
-	sqlUserChangePassword = `UPDATE account_user SET hash = ?, password_changed = ? WHERE id = ? AND hash = ?`
+	sqlUserDisable = `UPDATE account_user SET disabled = ? WHERE id = ?`
+	sqlUserDelete  = `DELETE FROM account_user WHERE id = ?`
+	// The time of the change grows strictly: it tells whether a password that is
+	// being checked is still the user's.
+	sqlUserSetPassword = `UPDATE account_user SET hash = ?1, password_changed =
+		CASE WHEN password_changed < ?2 THEN ?2 ELSE password_changed + 1 END WHERE id = ?3`
+	sqlUserChangePassword = sqlUserSetPassword + ` AND password_changed = ?4`
 	sqlUserSwapHash       = `UPDATE account_user SET hash = ? WHERE id = ? AND hash = ?`
 )
 

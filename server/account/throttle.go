@@ -147,8 +147,8 @@ func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if ok && err == nil && !r.Disabled && r.hash == t.user.hash {
-			user, user.hash = r, newHash
+		if ok && err == nil && !r.Disabled && r.PasswordChanged.Equal(t.user.PasswordChanged) {
+			user = r
 			return a.welcome(ctx, tx, t, newHash, now)
 		}
 		if overdue {

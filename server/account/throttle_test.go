@@ -431,18 +431,21 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
-func TestDisabledMeanwhile(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "john")
-	derive := a.hasher.derive
-	a.hasher.derive = func(password, salt []byte, c cost) []byte {
-		if _, err := a.Disable(t.Context(), u.ID); err != nil {
-			t.Error(err)
+func TestChangedMeanwhile(t *testing.T) {
+	for change, do := range changes {
+		a := open(t, "")
+		u := add(t, a, "john")
+		derive := a.hasher.derive
+		a.hasher.derive = func(password, salt []byte, c cost) []byte {
+			a.hasher.derive = derive
+			if _, err := do(t.Context(), a, u.ID); err != nil {
+				t.Error(err)
+			}
+			return derive(password, salt, c)
 		}
-		return derive(password, salt, c)
-	}
-	if err := login(t, a, "john", good, here); !errors.Is(err, ErrCredentials) {
-		t.Errorf("%v: a user who is disabled while his password is checked does not get in", err)
+		if err := login(t, a, "john", good, elsewhere); !errors.Is(err, ErrCredentials) {
+			t.Errorf("%s while the old password is being checked: %v, want %v", change, err, ErrCredentials)
+		}
 	}
 }
 
