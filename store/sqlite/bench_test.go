@@ -99,12 +99,12 @@ func inGroups(b *testing.B, prepare func(*testing.B, *Store) func(i int) error) 
 			if !mode.grouped {
 				s.writer.groupTime = 0
 			}
-			before := s.writer.commits.Load()
+			commits := countCommits(s)
 			b.ResetTimer()
 			clients(b, mode.clients, b.N, do)
 			b.StopTimer()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
-			b.ReportMetric(float64(b.N)/float64(s.writer.commits.Load()-before), "writes/commit")
+			b.ReportMetric(float64(b.N)/float64(commits.Load()), "writes/commit")
 		})
 	}
 }

@@ -109,9 +109,11 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 		return nil, err
 	}
 	first.SetInterrupt(ctx)
-	if err := setUp(first, f, migrations); err != nil {
+	written, err := setUp(first, f, migrations)
+	if err != nil {
 		return nil, err
 	}
+	s.clock.Advance(written.clock)
 	first.SetInterrupt(context.Background())
 
 	checkpoints, err := connect(sqlite3.OPEN_READWRITE)
@@ -130,22 +132,23 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 }
 
 // setUp makes an open file fit for use, or says why it can't.
-func setUp(c *conn, f file, migrations []string) error {
+func setUp(c *conn, f file, migrations []string) (state, error) {
 	if err := checkOwner(c); err != nil {
-		return err
+		return state{}, err
 	}
 	if err := migrate(c, migrations); err != nil {
-		return err
+		return state{}, err
 	}
 	// Only now: until the log is there a new file is written in a way that
 	// brings the header, which says whose it is, into the file at once.
 	if err := c.Exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0`); err != nil {
-		return err
+		return state{}, err
 	}
-	if _, err := c.state(); err != nil {
-		return err
+	written, err := c.state()
+	if err != nil {
+		return state{}, err
 	}
-	return f.protectIndex()
+	return written, f.protectIndex()
 }
 
 // Close waits for the writes under way, brings the log into the file, and

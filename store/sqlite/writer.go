@@ -32,7 +32,6 @@ type writer struct {
 	closing chan struct{} // closed: take no more jobs
 	done    sync.WaitGroup
 	exited  chan struct{} // closed: no job is answered any more
-	commits atomic.Int64
 }
 
 // A job is an operation that waits for the writer.
@@ -154,7 +153,7 @@ func (w *writer) group(first *job) {
 	}
 	began := t != nil
 	if err == nil {
-		err = w.commit(t)
+		err = t.finish()
 	}
 	if began && len(jobs) > 1 && undone(err) {
 		// One of them can't be done; the others must not suffer for it.
@@ -198,11 +197,6 @@ func (w *writer) alone(j *job) error {
 	if err := j.apply(t); err != nil {
 		return t.rollback(err)
 	}
-	return w.commit(t)
-}
-
-func (w *writer) commit(t *tx) error {
-	w.commits.Add(1)
 	return t.finish()
 }
 
