@@ -123,6 +123,9 @@ func (c *conn) checkPlace() error {
 	if err != nil {
 		return err
 	}
+	if wrapper, ok := opened.(vfs.FileUnwrap); ok {
+		opened = wrapper.Unwrap()
+	}
 	f, ok := opened.(vfs.FileHasMoved)
 	if !ok {
 		return nil

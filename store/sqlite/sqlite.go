@@ -74,6 +74,9 @@ var errClosed = errors.New("sqlite: the store is closed")
 func Open(ctx context.Context, path string, config Config) (*Store, error) {
 	s, err := open(ctx, path, config)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // and not that it was interrupted, or is still locked
+		}
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, explain(err))
 	}
 	return s, nil

@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"crypto/rand"
+	"fmt"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -17,13 +20,16 @@ type state struct {
 
 // state reads the state as of the transaction.
 func (c *conn) state() (s state, err error) {
-	_, err = c.one(func(r row) {
+	found, err := c.one(func(r row) {
 		s.epoch = r.ColumnInt64(0)
 		s.clock = timeAt(r, 1)
 		s.base = cursorAt(r, 2)
 		s.head = cursorAt(r, 4)
 	}, `SELECT epoch, clock, base_pos, base_id, coalesce(pos, base_pos), coalesce(id, base_id)
 		FROM meta LEFT JOIN ended ON pos = (SELECT max(pos) FROM ended)`)
+	if err == nil && !found {
+		err = fmt.Errorf("the table meta is empty: %w", sqlite3.CORRUPT)
+	}
 	return s, err
 }
 
