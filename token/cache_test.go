@@ -181,3 +181,24 @@ func TestVerifierIsConcurrent(t *testing.T) {
 	})
 	wg.Wait()
 }
+
+// The claims of a remembered token are shared: what one caller appends, another
+// must not see.
+func TestClaimsMayBeAppendedTo(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := newVerifier(keys)
+	c := someClaims()
+	c.Methods = []string{"pwd", "otp", "mfa"}
+	tok := sign(t, keys, c, start)
+	var appended [2][]string
+	for i, method := range []string{"hwk", "swk"} {
+		claims, err := v.Verify(tok, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		appended[i] = append(claims.Methods, method)
+	}
+	if got := appended[0][3]; got != "hwk" {
+		t.Errorf("appended hwk, got %s", got)
+	}
+}
