@@ -98,6 +98,11 @@ func TestParallelGuesses(t *testing.T) {
 				if n := hashes.Load(); n != freePerson {
 					t.Errorf("of 100 guesses at once %d were checked, want %d: %s", n, freePerson, c.why)
 				}
+				time.Sleep(firstWait)
+				parallel(100, func(i int) error { return login(t, a, c.name, "another guess", here) })
+				if n := hashes.Load(); n != freePerson+1 {
+					t.Errorf("of 100 more after the wait %d were checked, want 1: %s", n-freePerson, c.why)
+				}
 			})
 		})
 	}
@@ -313,7 +318,8 @@ func TestHangingUpCounts(t *testing.T) {
 				hangUp()
 				return derive(password, salt, c)
 			}
-			a.Authenticate(ctx, Attempt{Name: "john", Password: "wrong", Address: here})
+			_, err := a.Authenticate(ctx, Attempt{Name: "john", Password: "wrong", Address: here})
+			wantError(t, err, ErrCredentials) // the outcome is on record: nobody waits for it
 		}
 		a.hasher.derive = derive
 		wantThrottled(t, login(t, a, "john", good, here))
