@@ -36,11 +36,15 @@ func (s *Server) SetupPath(ctx context.Context) (string, error) {
 	if empty, err := s.accounts.Empty(ctx); err != nil || !empty {
 		return "", err
 	}
+	return "/setup?" + url.Values{"code": {s.setup.renew()}}.Encode(), nil
+}
+
+func (c *setupCode) renew() string {
 	code := rand.Text()
-	s.setup.mu.Lock()
-	defer s.setup.mu.Unlock()
-	s.setup.digest, s.setup.expires = sha256.Sum256([]byte(code)), time.Now().Add(setupLife)
-	return "/setup?" + url.Values{"code": {code}}.Encode(), nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.digest, c.expires = sha256.Sum256([]byte(code)), time.Now().Add(setupLife)
+	return code
 }
 
 func (c *setupCode) matches(code string) bool {

@@ -1,0 +1,93 @@
+package server_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/counterfoil/counterfoil/server"
+	"github.com/counterfoil/counterfoil/store/memory"
+	"github.com/counterfoil/counterfoil/store/storetest"
+)
+
+// TestOutage: while the store can't be reached, nobody is let in, and nobody is
+// told that he is logged out (16.5.3, G1).
+func TestOutage(t *testing.T) {
+	var down atomic.Bool
+	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Store = storetest.Faulty{
+			Store: memory.New(memory.Config{}),
+			Fault: func(string) storetest.Fault {
+				if down.Load() {
+					return storetest.Fault{Err: errors.New("dial tcp 10.1.2.3: connection refused")}
+				}
+				return storetest.Fault{}
+			},
+		}
+	})
+	c, g := s.loggedIn(), s.apiLogin()
+	token := c.token("/account")
+	api := s.withCookie("")
+
+	down.Store(true)
+	for why, answer := range map[string]reply{
+		"a page by cookie":        c.get("/account"),
+		"the login page":          s.newClient().get("/login"),
+		"a form":                  c.post("/account/password", token, "old_password", password, "new_password", another),
+		"a logout":                c.post("/logout", token),
+		"the API by cookie":       c.get("/v1/session"),
+		"the API by token":        api.do("GET", "/v1/session", bearer(g.AccessToken), ""),
+		"a logout by token":       api.do("DELETE", "/v1/session", bearer(g.AccessToken), ""),
+		"a login by the API":      api.postJSON("/v1/login", map[string]string{"username": "john", "password": password}),
+		"a refresh":               refresh(api, g.RefreshToken),
+		"readyz":                  api.get("/readyz"),
+		"a made-up cookie":        s.withCookie(strings.Repeat("A", 64)).get("/account"),
+		"a made-up refresh token": refresh(api, g.RefreshToken[:len(g.RefreshToken)-4]+"AAAA"),
+	} {
+		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" || len(answer.Header["Set-Cookie"]) > 0 {
+			t.Errorf("%s: %s, Retry-After %q, cookies %q", why, answer.Status, answer.Header.Get("Retry-After"), answer.Header["Set-Cookie"])
+		}
+		if strings.Contains(answer.body, "10.1.2.3") {
+			t.Errorf("16.5.1: %s tells the visitor about the store", why)
+		}
+	}
+	want(t, api.get("/healthz"), 200)
+	want(t, api.do("GET", "/v1/session", bearer("x.y.z"), ""), 401) // what needs no store
+
+	down.Store(false)
+	want(t, c.get("/account"), 200)
+	want(t, refresh(api, g.RefreshToken), 200)
+}
+
+// TestFailedLogout: who could not be logged out is told so, and the operator
+// finds the cause by the incident on the page.
+func TestFailedLogout(t *testing.T) {
+	var down atomic.Bool
+	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Store = storetest.Faulty{
+			Store: memory.New(memory.Config{}),
+			Fault: func(method string) storetest.Fault {
+				if down.Load() && method == "End" {
+					return storetest.Fault{Err: errors.New("disk full")}
+				}
+				return storetest.Fault{}
+			},
+		}
+	})
+	c := s.loggedIn()
+	token := c.token("/account")
+	down.Store(true)
+	answer := c.post("/logout", token)
+	want(t, answer, 503)
+	if !strings.Contains(answer.body, "You are not logged out") || c.cookie() == "" {
+		t.Error("the visitor may think that he is logged out")
+	}
+	_, rest, _ := strings.Cut(answer.body, "Incident <code>")
+	incident, _, ok := strings.Cut(rest, "</code>")
+	if !ok || !strings.Contains(s.log.String(), "incident="+incident) || strings.Contains(answer.body, "disk full") {
+		t.Errorf("the incident %q is not what finds the cause", incident)
+	}
+	down.Store(false)
+	want(t, c.post("/logout", token), 303)
+}
