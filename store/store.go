@@ -76,7 +76,7 @@ const (
 //
 // Times are the store's: it stamps what it writes with its own clock, which
 // never decreases, not even over a restart if the store survives one. Times
-// have the precision of a millisecond.
+// and durations have the precision of a millisecond.
 //
 // When ctx ends before the store has begun to write, nothing was written and
 // the context's error is returned. When it ends later the error is

@@ -292,7 +292,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// Purge implements [store.Store].
+// Purge implements [store.Store]. If ctx ends on the way, it stops early and
+// says what it has removed.
 func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 	if err := s.beginRead(ctx); err != nil {
 		return 0, err
@@ -300,29 +301,22 @@ func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 	left := s.sessions.slots() // once around
 	s.mu.RUnlock()
 
-	sessions, err := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
+	sessions := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
 		looked, removed := s.sessions.sweep(now, min(stride, left), limit)
 		left -= looked
 		return removed, left <= 0 || looked == 0
 	})
-	if err != nil {
-		return sessions, err
-	}
-	entries, err := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
+	entries := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
 		removed := s.log.prune(now, limit)
 		return removed, removed < limit
 	})
-	return sessions + entries, err
+	return sessions + entries, nil
 }
 
-// inBatches calls remove until it has removed limit or is done, and lets go of
-// the lock after each call.
-func (s *Store) inBatches(ctx context.Context, limit int, remove func(now time.Time, limit int) (removed int, done bool)) (int, error) {
-	total := 0
-	for total < limit {
-		if err := s.begin(ctx); err != nil {
-			return total, err
-		}
+// inBatches calls remove until it has removed limit or is done, or the store
+// can't be used any more, and lets go of the lock after each call.
+func (s *Store) inBatches(ctx context.Context, limit int, remove func(now time.Time, limit int) (removed int, done bool)) (total int) {
+	for total < limit && s.begin(ctx) == nil {
 		removed, done := remove(s.clock.Now(), min(batch, limit-total))
 		s.mu.Unlock()
 		total += removed
@@ -331,7 +325,7 @@ func (s *Store) inBatches(ctx context.Context, limit int, remove func(now time.T
 		}
 		runtime.Gosched() // whoever waits for the lock goes first
 	}
-	return total, nil
+	return total
 }
 
 // Close implements [store.Store]. Every session is gone then.
