@@ -172,7 +172,9 @@ func (m *Manager) Keys() []token.KeyInfo { return m.keys.ring.Load().Keys() }
 // are the same, so the others are no less ours.
 func (m *Manager) openVerifier(ctx context.Context) error {
 	issuers := []string{m.issuer()}
-	if m.config.Secret != nil {
+	// Without an address of its own, such as in a command that rotates the
+	// keys, a manager must not put itself in the place of the servers.
+	if m.config.Secret != nil && m.config.PublicURL != "" {
 		known, err := m.recordIssuer(ctx)
 		if err != nil {
 			return err
