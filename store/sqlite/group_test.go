@@ -60,6 +60,7 @@ func together(t *testing.T, s *Store, n int, write func(i int)) {
 	t.Helper()
 	var wg sync.WaitGroup
 	s.pause(func(*conn) {
+		s.writer.groupTime = time.Hour // a slow machine must not split it
 		for i := range n {
 			wg.Go(func() { write(i) })
 		}
@@ -307,14 +308,14 @@ func TestLogIsBounded(t *testing.T) {
 		})
 	})
 	written := 0
-	for version := uint64(1); written < 16*checkpointPages*4096; version++ {
+	for version := uint64(1); written < 6*checkpointPages*4096; version++ {
 		values := bytes.Repeat([]byte{byte(version)}, 512<<10)
 		written += len(values)
 		if err := s.SaveValues(t.Context(), id, version, values); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if longest > 4*checkpointPages {
-		t.Errorf("the log reached %d pages after writing %d, want at most %d", longest, written/4096, 4*checkpointPages)
+	if longest > 3*checkpointPages {
+		t.Errorf("the log reached %d pages after writing %d, want at most %d", longest, written/4096, 3*checkpointPages)
 	}
 }
