@@ -39,6 +39,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
 func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, error) {
+	m.clock.Advance(s.AsOf)
 	expires := s.AsOf.Add(m.config.TokenLife)
 	if s.Deadline.Before(expires) {
 		expires = s.Deadline
@@ -95,6 +96,6 @@ func (m *Manager) JWKS() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		// A new key is published longer than this before it signs.
 		h.Set("Cache-Control", "public, max-age=60")
-		w.Write(m.keys.ring.Load().JWKS()) // nobody is left to tell if the client has gone
+		w.Write(m.keys.ring.Load().Prune(m.clock.Now()).JWKS()) // nobody is left to tell if the client has gone
 	})
 }

@@ -1,6 +1,7 @@
 package counterfoil_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -152,6 +153,48 @@ func TestKeysOverARestart(t *testing.T) {
 		t.Errorf("another secret: %v", err)
 		m.Close()
 	}
+}
+
+// A store that remembers a later time than this machine's clock shows: tokens
+// are good all the same, and nothing that has expired comes back.
+func TestClockWasSetBackOverARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ahead := aheadStore{newMemory()}
+		s := newSite(t, counterfoil.Config{Store: ahead})
+		b := s.user("john")
+		token := b.me().Token
+		wantStatus(t, "a fresh token", s.bearer(token), 200)
+		time.Sleep(10 * time.Minute)
+		wantStatus(t, "after its life", s.bearer(token), 401)
+	})
+}
+
+// An aheadStore's clock is an hour ahead.
+type aheadStore struct{ store.Store }
+
+func (a aheadStore) Create(ctx context.Context, c store.Creation) (store.Session, error) {
+	s, err := a.Store.Create(ctx, c)
+	return later(s), err
+}
+
+func (a aheadStore) Find(ctx context.Context, id store.SID) (store.Session, error) {
+	s, err := a.Store.Find(ctx, id)
+	return later(s), err
+}
+
+func (a aheadStore) Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error) {
+	news, err := a.Store.Follow(ctx, after, limit)
+	news.Now = news.Now.Add(time.Hour)
+	return news, err
+}
+
+func later(s store.Session) store.Session {
+	for _, t := range []*time.Time{&s.Created, &s.AuthTime, &s.LastSeen, &s.Deadline, &s.AsOf} {
+		if !t.IsZero() {
+			*t = t.Add(time.Hour)
+		}
+	}
+	return s
 }
 
 // D14, req 51: a rotation is followed by every process, in time, and undoes no

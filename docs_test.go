@@ -163,6 +163,22 @@ func TestErrorCatalogue(t *testing.T) {
 	}
 }
 
+// The tables of routes are what routes.go says.
+func TestRouteTables(t *testing.T) {
+	var want, got []string
+	for _, m := range regexp.MustCompile(`"((?:GET|POST|PUT|PATCH|DELETE) /[^"]*)"`).FindAllStringSubmatch(read(t, "server/routes.go"), -1) {
+		want = append(want, m[1])
+	}
+	for _, row := range rows(read(t, "docs/api.md"), "`([A-Z]+ /[^`]*)`") {
+		got = append(got, row[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(want) < 20 || !slices.Equal(got, want) {
+		t.Errorf("the routes are %q, docs/api.md has %q", want, got)
+	}
+}
+
 // Every sentinel of the library stands in the catalogue.
 func TestSentinelsAreInTheCatalogue(t *testing.T) {
 	text := read(t, "docs/errors.md")

@@ -33,9 +33,6 @@ type keys struct {
 	version uint64 // of the document; 0: the keys are not in the store
 }
 
-// keyOverlap is how long a key that signs no more is still good.
-func (m *Manager) keyOverlap() time.Duration { return m.config.TokenLife + retainMargin }
-
 // issuer names us in tokens.
 func (m *Manager) issuer() string {
 	if m.config.PublicURL == "" {
@@ -47,12 +44,30 @@ func (m *Manager) issuer() string {
 func (m *Manager) openKeys(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if err := m.readClock(ctx); err != nil {
+		return fmt.Errorf("counterfoil: store: %w", err)
+	}
 	if err := m.openKeyring(ctx); err != nil {
 		return fmt.Errorf("counterfoil: signing keys: %w", err)
 	}
 	if err := m.openVerifier(ctx); err != nil {
 		return fmt.Errorf("counterfoil: issuer: %w", err)
 	}
+	return nil
+}
+
+// readClock puts our clock forward to the store's, which remembers the time from
+// before a restart. Without it, tokens would seem to come from the future after
+// the machine's clock was set back.
+func (m *Manager) readClock(ctx context.Context) error {
+	news, err := m.store.Follow(ctx, store.Cursor{}, 1)
+	if errors.Is(err, store.ErrUnknownCursor) { // the log's beginning is pruned
+		news, err = m.store.Snapshot(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	m.clock.Advance(news.Now)
 	return nil
 }
 
@@ -151,7 +166,7 @@ func (m *Manager) RotateKeys(ctx context.Context) error {
 
 // rotateKeys is called with keys.mu held and fresh keys.
 func (m *Manager) rotateKeys(ctx context.Context) error {
-	ring, err := m.keys.ring.Load().Rotate(m.config.TokenAlgorithm, m.clock.Now(), m.keyOverlap())
+	ring, err := m.keys.ring.Load().Rotate(m.config.TokenAlgorithm, m.clock.Now(), m.config.TokenLife)
 	if err != nil {
 		return err
 	}
