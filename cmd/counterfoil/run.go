@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -66,7 +67,7 @@ func report(err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "counterfoil: %v\n", err)
+	fmt.Fprintln(os.Stderr, "counterfoil:", strings.TrimPrefix(err.Error(), "counterfoil: "))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}

@@ -53,11 +53,11 @@ func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, 
 	if err != nil {
 		return err
 	}
-	log().Info("listening", "url", local)
 	if setup != "" {
 		// Not through the log, which others may read.
 		fmt.Fprintf(os.Stderr, "There are no users yet. Make the first one within an hour at %s%s\n", local, setup)
 	}
+	log().Info("listening", "url", local)
 	return s.Serve(ctx, listener)
 }
 
