@@ -4,72 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
 )
-
-var documentRules = []rule{
-	{name: "absent", why: "Document returns a small named document and its version, or ErrNotFound.", check: func(k *kit) {
-		_, _, err := k.store.Document(k.t.Context(), "keys")
-		k.refuses(err, store.ErrNotFound)
-	}},
-	{name: "swap", why: "SwapDocument writes the document if its version is still the given one (0: it does not exist yet), else ErrConflict. The version counts up.", check: func(k *kit) {
-		ctx := k.t.Context()
-		k.refuses(k.store.SwapDocument(ctx, "keys", 1, []byte("x")), store.ErrConflict)
-		version := uint64(0)
-		for _, data := range []string{"one", "two", ""} {
-			k.ok(k.store.SwapDocument(ctx, "keys", version, []byte(data)))
-			got, now, err := k.store.Document(ctx, "keys")
-			k.ok(err)
-			if string(got) != data || now <= version {
-				k.t.Fatalf("got %q in version %d, want %q in a version after %d", got, now, data, version)
-			}
-			for _, bad := range []uint64{0, version, now + 1} {
-				k.refuses(k.store.SwapDocument(ctx, "keys", bad, []byte("bad")), store.ErrConflict)
-			}
-			version = now
-		}
-		_, _, err := k.store.Document(ctx, "other")
-		k.refuses(err, store.ErrNotFound)
-	}},
-	{name: "once", why: "SwapDocument writes the document if its version is still the given one: of many writers one wins.", check: func(k *kit) {
-		for version := range uint64(5) {
-			won := make(chan int, 8)
-			parallel(cap(won), func(i int) {
-				_, now, err := k.store.Document(k.t.Context(), "keys")
-				if err != nil && !errors.Is(err, store.ErrNotFound) {
-					k.t.Errorf("Document: %v", err)
-				}
-				if now != version { // somebody was first
-					return
-				}
-				switch err := k.store.SwapDocument(k.t.Context(), "keys", now, []byte{byte(i)}); {
-				case err == nil:
-					won <- i
-				case !errors.Is(err, store.ErrConflict):
-					k.t.Errorf("got error %v, want %v", err, store.ErrConflict)
-				}
-			})
-			if len(won) != 1 {
-				k.t.Fatalf("%d writers won, want 1", len(won))
-			}
-			if data, _, err := k.store.Document(k.t.Context(), "keys"); err != nil || data[0] != byte(<-won) {
-				k.t.Fatalf("the document is %v (error %v), want the winner's", data, err)
-			}
-		}
-	}},
-	{name: "copies", why: "A document is what was written, whatever the caller does with his bytes afterwards.", check: func(k *kit) {
-		data := []byte("keys")
-		k.ok(k.store.SwapDocument(k.t.Context(), "keys", 0, data))
-		copy(data, "XXXX")
-		if got, _, err := k.store.Document(k.t.Context(), "keys"); err != nil || string(got) != "keys" {
-			k.t.Errorf("got %q, error %v", got, err)
-		}
-	}},
-}
 
 // hostile are texts that a careless store changes, cuts or runs.
 var hostile = []string{
@@ -281,44 +220,4 @@ func calls(s store.Store, r store.Rotation) []call {
 		{"Document", func(ctx context.Context) error { _, _, err := s.Document(ctx, "doc"); return err }},
 		{"SwapDocument", func(ctx context.Context) error { return s.SwapDocument(ctx, "new", 0, []byte("new")) }},
 	}
-}
-
-var closeRules = []rule{
-	{name: "refuses", why: "Close releases the store …; methods called later return an error.", check: func(k *kit) {
-		c := login("john")
-		rotation := withRefresh(&c)
-		k.create(c)
-		k.ok(k.store.SwapDocument(k.t.Context(), "doc", 0, []byte("doc")))
-		k.ok(k.store.Close())
-		for _, call := range calls(k.store, rotation) {
-			err := call.do(k.t.Context())
-			k.fails(call.method, err)
-			if errors.Is(err, store.ErrNotFound) {
-				k.t.Errorf("%s: a closed store can't know that there is no session: %v", call.method, err)
-			}
-		}
-	}},
-	{name: "among callers", why: "Its methods are safe for concurrent use by many goroutines: Close too.", check: func(k *kit) {
-		parallel(9, func(i int) {
-			if i == 8 {
-				if err := k.store.Close(); err != nil {
-					k.t.Errorf("Close: %v", err)
-				}
-				return
-			}
-			for j := range 20 {
-				c := login(fmt.Sprint("user", i))
-				if _, err := k.store.Create(k.t.Context(), c); err != nil {
-					return
-				}
-				if e, err := k.store.End(k.t.Context(), c.Session.ID, retain); err == nil && e.Count != 1 {
-					k.t.Errorf("round %d: End ended %d sessions, want 1", j, e.Count)
-				}
-			}
-		})
-	}},
-	{name: "again", why: "Close releases the store: what is released stays released, and closing it again is no error.", check: func(k *kit) {
-		k.ok(k.store.Close())
-		k.ok(k.store.Close())
-	}},
 }

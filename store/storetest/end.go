@@ -245,3 +245,15 @@ func (k *kit) endFor(user string, all bool) error {
 	}
 	return err
 }
+
+// waysToEnd are all the ways to end one session, for what must hold after each.
+var waysToEnd = map[string]func(*kit, store.Session){
+	"End":     func(k *kit, s store.Session) { k.end(s.ID) },
+	"EndUser": func(k *kit, s store.Session) { k.endUser(s.User, store.SID{}) },
+	"EndAll":  func(k *kit, s store.Session) { k.endAll() },
+	"Replaces": func(k *kit, s store.Session) {
+		c := login("another")
+		c.Replaces = s.ID
+		k.create(c)
+	},
+}
