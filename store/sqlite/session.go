@@ -198,8 +198,13 @@ func (t *tx) keepNewest(c store.Creation) error {
 	if c.Limit <= 0 || c.Session.User == "" {
 		return nil
 	}
+	// The index alone tells, nearly always, that there is nothing to do.
+	more, err := t.one(func(row) {}, `SELECT 1 FROM session WHERE user = ? AND user <> '' LIMIT 1 OFFSET ?`, c.Session.User, c.Limit)
+	if err != nil || !more {
+		return err
+	}
 	var excess []store.SID
-	err := t.each(func(r row) { excess = append(excess, sidAt(r, 0)) },
+	err = t.each(func(r row) { excess = append(excess, sidAt(r, 0)) },
 		`SELECT sid FROM session WHERE `+live+` AND user = ?3 AND user <> '' AND sid <> ?4
 		ORDER BY created DESC, sid DESC LIMIT -1 OFFSET ?5`,
 		t.epoch, t.now, c.Session.User, c.Session.ID, c.Limit-1)

@@ -9,9 +9,8 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// share is how long an operation that can be cut into pieces works before it
-// lets others write.
-const share = time.Millisecond
+// touchShare is how long a batch of touches is written before others may write.
+const touchShare = 3 * time.Millisecond
 
 // Touch implements [store.Store]. A large batch is written in several
 // transactions.
@@ -44,7 +43,7 @@ func (t *tx) touch(touches []store.Touch) (int, error) {
 			t.epoch, t.now, touch.ID, at); err != nil {
 			return 0, err
 		}
-		if time.Since(began) >= share {
+		if time.Since(began) >= touchShare {
 			return i + 1, nil
 		}
 	}
