@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -17,10 +18,11 @@ type checkpointer struct {
 	conn *conn
 	// turn is held by whoever may write to the log: the writer for the time of
 	// a group, the checkpointer for the end of its work.
-	turn sync.Mutex
-	due  chan struct{}
-	done sync.WaitGroup
-	err  error // of the last checkpoint
+	turn   sync.Mutex
+	length atomic.Int64 // of the log, in pages
+	due    chan struct{}
+	done   sync.WaitGroup
+	err    error // of the last checkpoint
 }
 
 func startCheckpointer(c *conn) *checkpointer {
@@ -35,6 +37,7 @@ func startCheckpointer(c *conn) *checkpointer {
 
 // logGrew is called after every commit with the length of the log.
 func (p *checkpointer) logGrew(_ *sqlite3.Conn, _ string, pages int) error {
+	p.length.Store(int64(pages))
 	if pages >= checkpointPages {
 		select {
 		case p.due <- struct{}{}:
@@ -44,30 +47,41 @@ func (p *checkpointer) logGrew(_ *sqlite3.Conn, _ string, pages int) error {
 	return nil
 }
 
-// checkpoint brings the log into the file in two passes. The first is long, and
-// writes go on meanwhile. The second is short, because little came after, and
-// nothing is written meanwhile: so it reaches the end of the log, and the next
-// write begins it anew. Otherwise the log would never end under load.
+// shortPass is how many pages are brought into the file while writers wait.
+const shortPass = 128
+
+// checkpoint brings the log into the file in several passes. While the first
+// ones run, writes go on. For the last, which is short, nothing is written: so
+// it reaches the end of the log, and the next write begins it anew. Otherwise
+// the log would never end under load.
 func (p *checkpointer) checkpoint() error {
-	if err := p.pass(); err != nil {
-		return err
-	}
-	if err := p.sync(); err != nil {
-		return err
+	for range 5 { // each is shorter than the one before
+		done, err := p.pass()
+		if err != nil {
+			return err
+		}
+		if err := p.sync(); err != nil {
+			return err
+		}
+		if p.length.Load()-int64(done) <= shortPass {
+			break
+		}
 	}
 	p.turn.Lock()
 	defer p.turn.Unlock()
-	return p.pass()
-}
-
-// pass does not wait for anybody, and blocks nobody.
-func (p *checkpointer) pass() error {
-	_, _, err := p.conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	_, err := p.pass()
 	return err
 }
 
-// sync brings what the first pass wrote to the disk, so that the second, which
-// ends with an fsync, has little left.
+// pass returns how many pages of the log are in the file. It does not wait for
+// anybody, and blocks nobody.
+func (p *checkpointer) pass() (int, error) {
+	_, done, err := p.conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	return done, err
+}
+
+// sync brings what a pass wrote to the disk, so that the last one, which ends
+// with an fsync, has little left.
 func (p *checkpointer) sync() error {
 	opened, err := p.conn.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
 	if err != nil {
