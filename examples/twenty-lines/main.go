@@ -23,17 +23,18 @@ func main() {
 func site(sessions *counterfoil.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		field, err := counterfoil.CSRFField(r.Context()) // on the first visit it makes the session
+		field, err := counterfoil.CSRFField(r.Context()) // on a first visit it begins a session
 		if err != nil {
 			counterfoil.WriteError(w, r, err)
 			return
 		}
-		page.Execute(w, map[string]any{"CSRF": field, "Name": counterfoil.FromContext(r.Context()).Name()})
+		name := counterfoil.FromContext(r.Context()).Name() // empty: nobody is logged in
+		page.Execute(w, map[string]any{"CSRF": field, "Name": name})
 	})
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PostFormValue("name")
 		if !passwordIsRight(name, r.PostFormValue("password")) {
-			http.Error(w, "The name or the password is wrong.", http.StatusUnauthorized)
+			http.Error(w, "wrong name or password", http.StatusUnauthorized)
 			return
 		}
 		home(w, r, sessions.Login(r.Context(), counterfoil.Login{User: name}))
