@@ -233,10 +233,11 @@ func (w *writer) rememberTime() error {
 		_, err := t.exec(`UPDATE meta SET clock = ?`, t.now)
 		return err
 	}}
-	if err := w.alone(j); err != nil {
-		return failure(err)
+	err := w.alone(j)
+	if err == nil || errors.Is(err, sqlite3.BUSY) {
+		return nil // another process writes, and with that the time
 	}
-	return nil
+	return failure(err)
 }
 
 // emptyLog brings what the log holds into the file.
