@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/counterfoil/counterfoil"
@@ -47,25 +48,33 @@ func (s *Server) settleCutoffs(ctx context.Context) error {
 func (s *Server) watchCutoffs(ctx context.Context) {
 	ticker := time.NewTicker(cutoffInterval)
 	defer ticker.Stop()
-	seen := map[account.Cutoff]bool{}
+	var before []account.Cutoff
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		due, err := s.accounts.PendingCutoffs(ctx)
-		pending := map[account.Cutoff]bool{}
-		for _, c := range due {
-			pending[c] = true
-			if seen[c] {
-				_, settleErr := EndSessions(ctx, s.sessions, s.accounts, c)
-				err = errors.Join(err, settleErr)
-			}
-		}
-		seen = pending
+		due, err := s.settleForgotten(ctx, before)
 		if err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "the sessions of changed users could not be ended; trying again", "error", err)
 		}
+		before = due
 	}
+}
+
+// settleForgotten settles the debts that there were before, and returns those
+// that there are.
+func (s *Server) settleForgotten(ctx context.Context, before []account.Cutoff) ([]account.Cutoff, error) {
+	s.passwords.Lock()
+	defer s.passwords.Unlock()
+	due, err := s.accounts.PendingCutoffs(ctx)
+	errs := []error{err}
+	for _, c := range due {
+		if slices.Contains(before, c) {
+			_, err := EndSessions(ctx, s.sessions, s.accounts, c)
+			errs = append(errs, err)
+		}
+	}
+	return due, errors.Join(errs...)
 }

@@ -91,7 +91,7 @@ func TestLogoutTwice(t *testing.T) {
 		"as a visitor, with old token": s.withCookie(visitorCookie(s)).post("/logout", token),
 	}
 	for why, answer := range again {
-		if answer.StatusCode != 303 || answer.Header.Get("Location") != "/login" || answer.Header.Get("Clear-Site-Data") != `"cache", "cookies", "storage"` {
+		if answer.StatusCode != 303 || answer.Header.Get("Location") != "/login" || answer.Header.Get("Clear-Site-Data") != `"cache","cookies","storage"` {
 			t.Errorf("a second logout %s: %s, %v", why, answer.Status, answer.Header)
 		}
 		if cookies := answer.Cookies(); len(cookies) != 1 || cookies[0].Name != cookieName || cookies[0].MaxAge != -1 {

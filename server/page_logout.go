@@ -53,6 +53,6 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	}
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
-	w.Header().Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
+	w.Header().Set("Clear-Site-Data", `"cache","cookies","storage"`)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }

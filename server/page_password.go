@@ -19,6 +19,8 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	s.passwords.RLock()
+	defer s.passwords.RUnlock()
 	me := counterfoil.FromContext(r.Context())
 	cutoff, err := s.accounts.ChangePassword(r.Context(), account.Change{
 		UserID:  me.User(),

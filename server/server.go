@@ -65,6 +65,11 @@ type Server struct {
 	handler  http.Handler
 	setup    setupCode
 
+	// passwords is held for reading while a user changes his password, and for
+	// writing while forgotten cut-offs are settled: that would end the session
+	// which the user keeps.
+	passwords sync.RWMutex
+
 	stop context.CancelFunc // ends the background work
 	work sync.WaitGroup
 }
@@ -141,7 +146,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		WriteTimeout:      30 * time.Second, // a login may wait for its turn at hashing
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 
 		// So that OPTIONS * gets the security headers, too.
 		DisableGeneralOptionsHandler: true,

@@ -80,14 +80,13 @@ func (o *options) openStore(ctx context.Context) (store.Store, error) {
 	return s, nil
 }
 
-// openAccounts opens where the users are. The words are those that a guesser of
-// passwords would try here.
-func (o *options) openAccounts(ctx context.Context, words ...string) (*account.Accounts, error) {
+// openAccounts opens where the users are.
+func (o *options) openAccounts(ctx context.Context) (*account.Accounts, error) {
 	p, err := o.accountsPlace()
 	if err != nil {
 		return nil, err
 	}
-	a, err := account.Open(ctx, p.path, account.Config{ContextWords: append(words, "counterfoil")})
+	a, err := account.Open(ctx, p.path, account.Config{ContextWords: []string{"counterfoil"}})
 	if err != nil {
 		return nil, usageError{err}
 	}
