@@ -85,7 +85,9 @@ func TestHowSessionsWorkIsShortAndWhole(t *testing.T) {
 var (
 	testReference  = regexp.MustCompile("`([\\w/.-]+_test\\.go):((?:Test|Fuzz|Benchmark|Example)\\w*)`")
 	storeReference = regexp.MustCompile("`storetest:(\\w+)/([^`]+)`")
-	link           = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	link           = regexp.MustCompile(`\]\(([^)#]*)#?([^)]*)\)`)
+	heading        = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	punctuation    = regexp.MustCompile(`[^a-z0-9 _-]`)
 )
 
 // Tests and files that a document names are there.
@@ -110,17 +112,34 @@ func TestReferencesExist(t *testing.T) {
 			}
 		}
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			file, place := filepath.Join(filepath.Dir(path), m[1]), m[2]
+			if m[1] == "" {
+				file = path
+			}
 			if strings.Contains(m[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+			if _, err := os.Stat(file); err != nil {
 				t.Errorf("%s: the link leads nowhere: %v", path, err)
+			} else if place != "" && !slices.Contains(anchors(read(t, file)), place) {
+				t.Errorf("%s: there is no place %q in %s", path, place, file)
 			}
 		}
 	}
 }
 
-// row matches the first cells of a table's rows.
+// anchors are the places in a document that a link can lead to: its headings,
+// as the usual viewers name them.
+func anchors(text string) (names []string) {
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		name := punctuation.ReplaceAllString(strings.ToLower(m[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// rows are the rows of the tables whose first cell matches: the row itself, what
+// the first cell captures, and the second cell.
 func rows(text string, first string) [][]string {
 	return regexp.MustCompile(`(?m)^\| *`+first+` *\|([^|]*)\|`).FindAllStringSubmatch(text, -1)
 }
