@@ -1,72 +1,32 @@
 package main
 
 import (
-	"io"
-	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/examples/internal/exampletest"
 )
 
-var csrfField = regexp.MustCompile(`name="csrf_token" value="([^"]+)"`)
-
-// The site of the README, with a browser: log in, be known, log out, be nobody.
+// The site of the README: log in, be known, log out, be nobody.
 func TestSite(t *testing.T) {
-	server := httptest.NewUnstartedServer(nil)
-	sessions, err := counterfoil.New(counterfoil.Config{PublicURL: "http://" + server.Listener.Addr().String()})
-	if err != nil {
-		t.Fatal(err)
+	b := exampletest.Open(t, site)
+	wants := func(what, page, text string) {
+		t.Helper()
+		if !strings.Contains(page, text) {
+			t.Errorf("%s: want %q in\n%s", what, text, page)
+		}
 	}
-	defer sessions.Close()
-	server.Config.Handler = site(sessions)
-	server.Start()
-	defer server.Close()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
+	form := func(csrf, password string) url.Values {
+		return url.Values{"csrf_token": {csrf}, "name": {"john"}, "password": {password}}
 	}
-	browser := &http.Client{Jar: jar}
+	const password = "correct horse battery staple"
 
-	wantPage := func(what string, res *http.Response, err error, status int, text string) string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if res.StatusCode != status || !strings.Contains(string(body), text) {
-			t.Errorf("%s: status %d, want %d and %q:\n%s", what, res.StatusCode, status, text, body)
-		}
-		return string(body)
-	}
-	open := func(what, text string) (csrf string) {
-		t.Helper()
-		res, err := browser.Get(server.URL)
-		field := csrfField.FindStringSubmatch(wantPage(what, res, err, 200, text))
-		if field == nil {
-			t.Fatalf("%s: no CSRF field", what)
-		}
-		return field[1]
-	}
-	post := func(what, path, csrf, password string, status int, text string) {
-		t.Helper()
-		res, err := browser.PostForm(server.URL+path, url.Values{"csrf_token": {csrf}, "name": {"john"}, "password": {password}})
-		wantPage(what, res, err, status, text)
-	}
-
-	csrf := open("first visit", "Log in")
-	post("no token", "/login", "", "correct horse battery staple", 403, "csrf")
-	post("wrong password", "/login", csrf, "open sesame", 401, "wrong")
-	post("login", "/login", csrf, "correct horse battery staple", 200, "Hello, john.")
-	csrf = open("logged in", "Hello, john.")
-	post("logout", "/logout", csrf, "", 200, "Log in")
-	post("a form from before the logout", "/logout", csrf, "", 403, "csrf")
+	csrf := b.CSRF("/")
+	wants("no token", b.Post("/login", form("", password), 403), "csrf")
+	wants("wrong password", b.Post("/login", form(csrf, "open sesame"), 401), "wrong")
+	wants("login", b.Post("/login", form(csrf, password), 200), "Hello, john.")
+	csrf = b.CSRF("/")
+	wants("logout", b.Post("/logout", form(csrf, ""), 200), "Log in")
+	wants("a form from before the logout", b.Post("/logout", form(csrf, ""), 403), "csrf")
 }
