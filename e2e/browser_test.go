@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -97,7 +98,7 @@ func (b *browser) logIn(user, password string) int64 {
 
 func (b *browser) text() string {
 	b.t.Helper()
-	return read(b, chromedp.Text(chromedp.CSS("body")))
+	return read(b, chromedp.Evaluate[string](`document.body.innerText`))
 }
 
 // mustShow fails unless the page has all of these texts and is at this path.
@@ -150,18 +151,15 @@ func (b *browser) colours(scheme string) {
 func (b *browser) frames() []string {
 	b.t.Helper()
 	var all []string
-	var visit func(*page.FrameTree)
-	tree, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (*page.FrameTree, error) {
-		r, err := chromedp.Call(b.ctx, page.GetFrameTree, struct{}{})
-		return r.FrameTree, err
-	})
+	tree, err := chromedp.Call(b.ctx, page.GetFrameTree, cdp.Empty{})
 	check(b.t, err)
+	var visit func(*page.FrameTree)
 	visit = func(f *page.FrameTree) {
 		all = append(all, f.Frame.URL)
 		for _, child := range f.ChildFrames {
 			visit(child)
 		}
 	}
-	visit(tree)
+	visit(tree.FrameTree)
 	return all
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -21,6 +22,7 @@ type request struct {
 	method, path string
 	bearer       string // access token
 	cookie       string // value of the session cookie
+	cookieName   string // empty: the one on http://localhost
 	csrf         string // X-CSRF-Token
 	form         url.Values
 	json         any
@@ -82,7 +84,7 @@ func (r request) build(base string) (*http.Request, error) {
 		req.Header.Set("Authorization", "Bearer "+r.bearer)
 	}
 	if r.cookie != "" {
-		req.AddCookie(&http.Cookie{Name: cookieName, Value: r.cookie})
+		req.AddCookie(&http.Cookie{Name: cmp.Or(r.cookieName, cookieName), Value: r.cookie})
 	}
 	return req, nil
 }
@@ -97,9 +99,11 @@ func (p *process) must(r request) answer {
 
 // setCookie returns the session cookie that the answer sets. Empty and true: it
 // takes the cookie away.
-func (a answer) setCookie() (value string, found bool) {
+func (a answer) setCookie() (value string, found bool) { return a.setCookieNamed(cookieName) }
+
+func (a answer) setCookieNamed(name string) (value string, found bool) {
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
-		if c.Name == cookieName {
+		if c.Name == name {
 			return c.Value, true
 		}
 	}
