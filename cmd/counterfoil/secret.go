@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/counterfoil/counterfoil/token"
 )
 
 // A secret encrypts the signing keys in the store. Its file is one line of 64
@@ -81,4 +83,18 @@ func makeSecret(path string) error {
 		return err
 	}
 	return os.Link(file.Name(), path) // fails where the file exists
+}
+
+// explainKeys turns "the secret does not open the keys" into what to do about
+// it. A secret that was made just now, and does not fit, is taken away again.
+func explainKeys(err error, path string, made bool) error {
+	if !errors.Is(err, token.ErrWrongSecret) {
+		return err
+	}
+	if !made {
+		return usagef("the secret in %s does not open the signing keys in the store: give the right one by --secret-file", path)
+	}
+	return errors.Join(
+		usagef("there is no secret file %s, and the signing keys in the store need the one that sealed them: give it by --secret-file", path),
+		os.Remove(path))
 }

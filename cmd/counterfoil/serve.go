@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -25,6 +26,17 @@ type serveCmd struct {
 	Lifetime     time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
 	MaxSessions  int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
 	TrustedProxy []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed (${env})."`
+}
+
+// Validate is called by kong after parsing. The library takes zero for its own
+// default; here it would be a surprise.
+func (c *serveCmd) Validate() error {
+	for flag, d := range map[string]time.Duration{"bound": c.Bound, "token-life": c.TokenLife, "idle": c.Idle, "lifetime": c.Lifetime} {
+		if d <= 0 {
+			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
+		}
+	}
+	return nil
 }
 
 func (c *serveCmd) Run(ctx context.Context, o *options) (err error) {
@@ -57,7 +69,7 @@ func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, 
 		// Not through the log, which others may read.
 		fmt.Fprintf(os.Stderr, "There are no users yet. Make the first one within an hour at %s%s\n", local, setup)
 	}
-	log().Info("listening", "url", local)
+	slog.Info("listening", "url", local)
 	return s.Serve(ctx, listener)
 }
 
@@ -75,7 +87,7 @@ func (c *serveCmd) newServer(o *options, addr net.Addr, sessions store.Store, ac
 		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret)),
 		Accounts:       accounts,
 		TrustedProxies: c.TrustedProxy,
-		Logger:         log(),
+		Logger:         slog.Default(),
 	})
 	if err != nil {
 		return nil, "", usageError{explainKeys(err, path, made)}

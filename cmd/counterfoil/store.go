@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 
@@ -120,7 +121,7 @@ func (o *options) withManager(ctx context.Context, do func(*counterfoil.Manager)
 
 // manage runs do with a manager of its own.
 func manage(c counterfoil.Config, do func(*counterfoil.Manager) error) (err error) {
-	c.OnEvent = server.Audit(log())
+	c.OnEvent = server.Audit(slog.Default())
 	m, err := counterfoil.New(c)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server"
@@ -47,5 +48,5 @@ func (o *options) endSessions(ctx context.Context, a *account.Accounts, c accoun
 
 // audit logs what an operator did to a user.
 func audit(event string, user account.User) {
-	log().Info("audit", "event", event, "user", user.ID, "name", user.Name, "by", "command line")
+	slog.Info("audit", "event", event, "user", user.ID, "name", user.Name, "by", "command line")
 }
