@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -77,6 +78,9 @@ func (p *checkpointer) checkpoint() error {
 // anybody, and blocks nobody.
 func (p *checkpointer) pass() (int, error) {
 	_, done, err := p.conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	if errors.Is(err, sqlite3.BUSY) {
+		return int(p.length.Load()), nil // another process is at it
+	}
 	return done, err
 }
 
