@@ -15,7 +15,7 @@ const (
 // more kindly than the standards, so it takes what can't be misread: one slash
 // in front, printable ASCII, no backslash, not even an encoded one.
 func localPath(next string) string {
-	if len(next) > maxNext || !strings.HasPrefix(next, "/") || strings.ContainsFunc(next, isMisread) {
+	if len(next) > maxNext || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, isMisread) {
 		return afterLogin
 	}
 	u, err := url.Parse(next)
