@@ -70,10 +70,11 @@ func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 func TestHowSessionsWorkIsShortAndWhole(t *testing.T) {
 	file := "examples/how-sessions-work/main.go"
 	program := read(t, file)
-	if lines := strings.Count(program, "\n"); lines > 60 {
-		t.Errorf("%s has %d lines, want 60 at most", file, lines)
-	}
 	document := read(t, "docs/how-sessions-work.md")
+	lines := strings.Count(program, "\n")
+	if lines > 60 || !strings.Contains(document, fmt.Sprintf("%d lines", lines)) {
+		t.Errorf("%s has %d lines: want 60 at most, and that the document says so", file, lines)
+	}
 	_, body, _ := strings.Cut(program, "func site(")
 	for line := range strings.Lines("func site(" + body) {
 		if !strings.Contains(document, line) {
