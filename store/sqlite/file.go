@@ -74,7 +74,13 @@ var errForeign = errors.New("it is another program's database: choose another pa
 
 // checkOwner refuses a database of which the header does not say whose it is,
 // and that holds anything but our own accounts, which may have come first.
-func checkOwner(c *conn) error {
+func checkOwner(c *conn) (err error) {
+	// One look: another process may be making the file right now.
+	if err := c.Exec(`BEGIN`); err != nil {
+		return err
+	}
+	defer func() { err = joinRollback(err, c.Exec(`ROLLBACK`)) }()
+
 	id, err := c.integer(`PRAGMA application_id`)
 	if err != nil || id == applicationID {
 		return err
