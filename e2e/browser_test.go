@@ -137,11 +137,15 @@ func (b *browser) scripts(allowed bool) {
 	check(b.t, err)
 }
 
-// colours sets whether the visitor likes "light" or "dark" pages.
+// colours sets whether the visitor likes "light" or "dark" pages. They change at
+// once, without a transition.
 func (b *browser) colours(scheme string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		},
 	})
 	check(b.t, err)
 }
