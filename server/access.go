@@ -57,7 +57,7 @@ func (s *Server) userClients(next http.Handler) http.Handler {
 func toLogin(w http.ResponseWriter, r *http.Request) {
 	target := "/login"
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		target += "?next=" + url.QueryEscape(localPath(r.URL.RequestURI()))
+		target += "?next=" + url.QueryEscape(r.URL.RequestURI()) // checked when it comes back
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }

@@ -37,6 +37,9 @@ func TestBadInput(t *testing.T) {
 		{"text/plain, which other sites may send", login("text/plain", good), 415},
 		{"another charset", login("application/json; charset=utf-16", good), 415},
 		{"a broken content type", login("application/json;;", good), 415},
+		{"two content types", func(c *client) reply {
+			return c.do("POST", "/v1/login", http.Header{"Content-Type": {"application/json", "text/plain"}}, good)
+		}, 415},
 		{"an empty body", login("application/json", ""), 400},
 		{"no JSON", login("application/json", "username=john"), 400},
 		{"half an object", login("application/json", good[:20]), 400},

@@ -60,6 +60,17 @@ func endOthersFromElsewhere(s *site) reply {
 	return other.post("/account/sessions/end-others", other.token("/account"))
 }
 
+// TestEndingAllTakesTheCookie: the session at hand is among them.
+func TestEndingAllTakesTheCookie(t *testing.T) {
+	s := openSite(t)
+	c := s.loggedIn()
+	answer := c.do("DELETE", "/v1/sessions", http.Header{"X-Csrf-Token": {c.token("/account")}}, "")
+	want(t, answer, 200)
+	if c.cookie() != "" || answer.Header.Get("Clear-Site-Data") == "" {
+		t.Error("the browser keeps a dead cookie")
+	}
+}
+
 // TestClientLogout: for a client without a cookie, the refresh token dies with
 // the session, too.
 func TestClientLogout(t *testing.T) {

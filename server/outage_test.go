@@ -52,6 +52,9 @@ func TestOutage(t *testing.T) {
 			t.Errorf("16.5.1: %s tells the visitor about the store", why)
 		}
 	}
+	if code := decode[map[string]string](t, refresh(api, g.RefreshToken))["error"]; code != "temporarily_unavailable" {
+		t.Errorf("a refresh: error %q; a client must not throw its token away", code)
+	}
 	want(t, api.get("/healthz"), 200)
 	want(t, api.do("GET", "/v1/session", bearer("x.y.z"), ""), 401) // what needs no store
 
