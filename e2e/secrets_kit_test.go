@@ -27,22 +27,36 @@ func (s *secrets) add(kind string, values ...string) {
 	}
 }
 
-// in returns the kind of a secret that stands in the text, plainly or escaped
-// for a URL, or nothing.
-func (s *secrets) in(text string) string {
+// of returns the secrets of a kind.
+func (s *secrets) of(kind string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for v, kind := range s.kinds {
-		if strings.Contains(text, v) || strings.Contains(text, url.QueryEscape(v)) || strings.Contains(text, url.PathEscape(v)) {
-			return kind
+	var all []string
+	for v, k := range s.kinds {
+		if k == kind {
+			all = append(all, v)
 		}
 	}
-	return ""
+	return all
+}
+
+// kindsIn returns the kinds of the secrets that stand in the text, plainly or
+// escaped for a URL.
+func (s *secrets) kindsIn(text string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var kinds []string
+	for v, kind := range s.kinds {
+		if strings.Contains(text, v) || strings.Contains(text, url.QueryEscape(v)) || strings.Contains(text, url.PathEscape(v)) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 func (s *secrets) mustNotBeIn(t testing.TB, what, text string) {
 	t.Helper()
-	if kind := s.in(text); kind != "" {
+	for _, kind := range s.kindsIn(text) {
 		t.Errorf("%s holds %s (req 5, 49):\n%s", what, kind, text)
 	}
 }
