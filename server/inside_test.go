@@ -7,10 +7,13 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/counterfoil/counterfoil/server/account"
 )
 
 // TestLocalPath holds the corpus of open redirects (3.7.2, req 38).
@@ -151,6 +154,36 @@ func TestTrustedProxies(t *testing.T) {
 		r := &http.Request{RemoteAddr: local + ":4711", Header: http.Header{"X-Forwarded-For": tc.forwarded}}
 		if got := s.clientAddress(r).String(); got != tc.address {
 			t.Errorf("%s: %s, want %s", tc.why, got, tc.address)
+		}
+	}
+}
+
+// TestDebtsAreGivenTime: another server may be in the middle of a password
+// change, and keep a session on purpose.
+func TestDebtsAreGivenTime(t *testing.T) {
+	accounts, err := account.Open(t.Context(), filepath.Join(t.TempDir(), "accounts.db"), account.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accounts.Close()
+	user, err := accounts.Add(t.Context(), "john", "purple otters juggle 9 lamps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{Accounts: accounts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.stop() // the test looks itself
+	s.work.Wait()
+	if _, err := accounts.Disable(t.Context(), user.ID); err != nil {
+		t.Fatal(err)
+	}
+	var due []account.Cutoff
+	for look, want := range []int{1, 1, 0} { // seen, settled, gone
+		if due, err = s.settleForgotten(t.Context(), due); err != nil || len(due) != want {
+			t.Errorf("look %d finds %v, %v; want %d debts", look, due, err, want)
 		}
 	}
 }

@@ -94,3 +94,31 @@ func TestFailedLogout(t *testing.T) {
 	down.Store(false)
 	want(t, c.post("/logout", token), 303)
 }
+
+// TestHalfChangedPassword: where the other sessions can't be ended, the user is
+// told what is done and what is not, and the server goes on with it (7.4.3).
+func TestHalfChangedPassword(t *testing.T) {
+	var down atomic.Bool
+	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Store = storetest.Faulty{
+			Store: memory.New(memory.Config{}),
+			Fault: func(method string) storetest.Fault {
+				if down.Load() && method == "EndUser" {
+					return storetest.Fault{Err: errors.New("disk full")}
+				}
+				return storetest.Fault{}
+			},
+		}
+	})
+	c, other := s.loggedIn(), s.loggedIn()
+	down.Store(true)
+	answer := c.post("/account/password", c.token("/account"), "old_password", password, "new_password", another)
+	want(t, answer, 503)
+	if !strings.Contains(answer.body, "Your password is changed") {
+		t.Errorf("the visitor does not learn that his password is changed:\n%s", answer.body)
+	}
+	want(t, s.newClient().login("john", password), 401)
+	down.Store(false)
+	waitFor(t, func() bool { return other.get("/v1/session").StatusCode == 401 })
+	want(t, c.get("/v1/session"), 401)
+}

@@ -19,29 +19,38 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	switch changed, err := s.replacePassword(r, form["old_password"], form["new_password"]); {
+	case err == nil:
+		s.toAccount(w, r, "Your password is changed, and your other sessions have ended.")
+	case changed:
+		s.failCutoff(w, r, err)
+	default:
+		s.changePasswordAgain(w, r, err)
+	}
+}
+
+// replacePassword changes the password and ends the user's other sessions. The
+// password may be changed and an error returned: then the sessions are not
+// ended yet.
+func (s *Server) replacePassword(r *http.Request, old, new string) (changed bool, err error) {
 	s.passwords.RLock()
 	defer s.passwords.RUnlock()
 	me := counterfoil.FromContext(r.Context())
 	cutoff, err := s.accounts.ChangePassword(r.Context(), account.Change{
 		UserID:  me.User(),
-		Old:     form["old_password"],
-		New:     form["new_password"],
+		Old:     old,
+		New:     new,
 		Address: s.clientAddress(r),
 		Device:  s.deviceOf(r),
 	})
 	if err != nil {
 		s.auditFailure(r.Context(), r, "password_change_failed", me.Name(), err)
-		s.changePasswordAgain(w, r, err)
-		return
+		return false, err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "audit", slog.String("event", "password_changed"),
 		slog.String("session", me.ID()), slog.String("user", me.User()), slog.String("name", me.Name()),
 		slog.String("address", s.clientAddress(r).String()))
-	if err := s.keepOnlyThisSession(r.Context(), cutoff); err != nil {
-		s.failCutoff(w, r, err)
-		return
-	}
-	s.toAccount(w, r, "Your password is changed, and your other sessions have ended.")
+	return true, s.keepOnlyThisSession(r.Context(), cutoff)
 }
 
 // keepOnlyThisSession ends the user's other sessions and gives this one a new
