@@ -41,6 +41,7 @@ type site struct {
 	john     account.User
 	log      *buffer
 	secrets  *secrets
+	stop     func() // as SIGTERM does; returns when everything is answered
 }
 
 // openSite serves on sessions in memory unless edit says otherwise.
@@ -70,9 +71,12 @@ func openSite(t testing.TB, edit ...func(*server.Config)) *site {
 			t.Errorf("serve: %v", err)
 		}
 	})
-	t.Cleanup(func() {
+	s.stop = func() {
 		stop()
 		serving.Wait()
+	}
+	t.Cleanup(func() {
+		s.stop()
 		check(t, s.server.Close())
 		s.secrets.add(password, another)
 		if secret := s.secrets.in(s.log.String()); secret != "" {
