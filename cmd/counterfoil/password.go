@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,18 +19,18 @@ type passwordFlag struct {
 }
 
 // read returns the password as it was typed, without the end of its line.
-func (f passwordFlag) read() (string, error) {
+func (f passwordFlag) read(ctx context.Context) (string, error) {
 	if f.PasswordStdin {
 		return readLine(os.Stdin)
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return "", usagef("there is no terminal to ask for the password: use --password-stdin")
 	}
-	password, err := ask("Password: ")
+	password, err := ask(ctx, "Password: ")
 	if err != nil {
 		return "", err
 	}
-	again, err := ask("Once more: ")
+	again, err := ask(ctx, "Once more: ")
 	if err != nil {
 		return "", err
 	}
@@ -39,11 +40,32 @@ func (f passwordFlag) read() (string, error) {
 	return password, nil
 }
 
-func ask(prompt string) (string, error) {
+// ask reads a line from the terminal without showing it. Ctrl-C ends the wait,
+// and the terminal shows again what is typed; the reading goroutine ends with
+// the process, which has nothing else to do then.
+func ask(ctx context.Context, prompt string) (string, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
 	fmt.Fprint(os.Stderr, prompt)
-	typed, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return string(typed), err
+	defer fmt.Fprintln(os.Stderr)
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		typed <- line{text, err}
+	}()
+	select {
+	case l := <-typed:
+		return string(l.text), l.err
+	case <-ctx.Done():
+		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+	}
 }
 
 // readLine reads the whole input, which may be one line. Only its end is taken

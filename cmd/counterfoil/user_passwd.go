@@ -13,7 +13,7 @@ type userPasswdCmd struct {
 
 func (c *userPasswdCmd) Run(ctx context.Context, o *options) error {
 	return o.withUser(ctx, c.Name, func(a *account.Accounts, user account.User) error {
-		password, err := c.read()
+		password, err := c.read(ctx)
 		if err != nil {
 			return err
 		}
