@@ -298,7 +298,8 @@ func check(t testing.TB, err error) {
 }
 
 // watch notes every secret that the server hands out, and fails the test if a
-// session cookie shows up in an answer other than in Set-Cookie (req 5).
+// session cookie shows up in an answer other than in Set-Cookie, or a password
+// anywhere (req 5).
 type watch struct{ s *site }
 
 var issuedToken = regexp.MustCompile(`"(?:access_token|refresh_token|csrf_token)":"([^"]+)"|name="csrf_token" value="([^"]+)"`)
@@ -325,6 +326,9 @@ func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	text.Write(body)
 	if secret := w.s.secrets.cookieIn(text.String()); secret != "" {
 		w.s.t.Errorf("%s %s: the answer holds the cookie %q outside of Set-Cookie", r.Method, r.URL, secret)
+	}
+	if typed := firstIn(text.String(), []string{password, another}); typed != "" {
+		w.s.t.Errorf("%s %s: the answer holds the password %q", r.Method, r.URL, typed)
 	}
 	for _, m := range issuedToken.FindAllStringSubmatch(string(body), -1) {
 		w.s.secrets.add(m[1] + m[2])
