@@ -1,35 +1,59 @@
 package main
 
 import (
-	"bufio"
-	"net/url"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
-	"github.com/counterfoil/counterfoil/examples/internal/exampletest"
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/counterfoiltest"
 )
 
-// A stream is open; the user logs out in another tab; the stream is over.
+// A stream is open for three seconds; then the user's sessions end elsewhere,
+// and the stream says so and is over.
 func TestStreamEndsWithTheSession(t *testing.T) {
-	b := exampletest.Open(t, site)
-	press := func(page string) { b.Post(page, url.Values{"csrf_token": {b.CSRF(page)}}, 200) }
+	synctest.Test(t, func(t *testing.T) {
+		sessions, err := counterfoil.New(counterfoil.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sessions.Close()
+		b := counterfoiltest.NewBrowser(t, site(sessions))
+		b.LogIn(sessions, counterfoil.Login{User: "john"})
+		stream := make(chan string)
+		go func() {
+			body, err := io.ReadAll(b.Get("/events").Body)
+			if err != nil {
+				t.Error(err)
+			}
+			stream <- string(body)
+		}()
 
-	press("/login")
-	stream, err := b.Client.Get(b.URL + "/events")
+		time.Sleep(3*time.Second + 500*time.Millisecond)
+		if _, err := sessions.EndUser(t.Context(), "john"); err != nil {
+			t.Fatal(err)
+		}
+		events := strings.Split(<-stream, "\n\n")
+		if want := "event: over\ndata: your session has ended"; len(events) != 6 || events[4] != want {
+			t.Errorf("the stream was %q, want four times of day and %q", events, want)
+		}
+	})
+}
+
+// The forms of the example work.
+func TestForms(t *testing.T) {
+	sessions, err := counterfoil.New(counterfoil.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stream.Body.Close()
-	lines := bufio.NewScanner(stream.Body)
-	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "data: ") {
-		t.Fatalf("the stream began with %q", lines.Text())
-	}
-	press("/logout")
-	var rest []string
-	for lines.Scan() { // to the end of the stream
-		rest = append(rest, lines.Text())
-	}
-	if text := strings.Join(rest, "\n"); !strings.Contains(text, "event: over\ndata: your session has ended") {
-		t.Errorf("the stream ended with %q", text)
+	defer sessions.Close()
+	b := counterfoiltest.NewBrowser(t, site(sessions))
+	for _, step := range []struct{ path, user string }{{"/login", "john"}, {"/logout", ""}} {
+		b.Get(step.path)
+		if res := b.Post(step.path, nil); res.StatusCode != 200 || b.Session(sessions).User() != step.user {
+			t.Errorf("POST %s: %s, and the user is %q", step.path, res.Status, b.Session(sessions).User())
+		}
 	}
 }

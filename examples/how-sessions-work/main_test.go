@@ -1,67 +1,100 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/counterfoil/counterfoil"
-	"github.com/counterfoil/counterfoil/examples/internal/exampletest"
 )
 
-// John's story, step by step as the document tells it.
+var csrfField = regexp.MustCompile(`name="csrf_token" value="([^"]+)"`)
+
+// John's story, step by step as the document tells it, over HTTP. The test says
+// itself which cookie and which token are sent.
 func TestStory(t *testing.T) {
-	john := exampletest.Open(t, site)
-	form := func(csrf string) url.Values { return url.Values{"csrf_token": {csrf}, "password": {"open sesame"}} }
-	whoami := func(why, want string) {
-		t.Helper()
-		if who := john.Get("/whoami", 200); who != want {
-			t.Errorf("%s: it is %s, want %s", why, who, want)
-		}
-	}
-	// send makes a request of somebody who keeps no cookies.
-	send := func(method, path string, form url.Values, header http.Header, status int) string {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, john.URL+path, strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header = header
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		res, err := http.DefaultClient.Do(r)
-		return john.Read(res, err, status)
-	}
-
-	// The form comes back, and is looked at three times.
-	csrf := john.CSRF("/login")
-	if answer := send("POST", "/login", form(csrf), http.Header{}, 403); !strings.Contains(answer, "no-session") {
-		t.Errorf("no cookie: %s", answer)
-	}
-	unknown := http.Header{"Cookie": {counterfoil.LoopbackCookieName + "=" + strings.Repeat("A", 64)}}
-	if answer := send("POST", "/login", form(csrf), unknown, 403); !strings.Contains(answer, "unknown-session") {
-		t.Errorf("unknown cookie: %s", answer)
-	}
-	john.Post("/login", form("another token"), 403)
-	john.Post("/login", form(csrf), 200)
-
-	// Both ways lead to the same record.
-	csrf = john.CSRF("/login")
-	jwt := http.Header{"Authorization": {"Bearer " + john.Get("/token", 200)}}
-	whoami("by cookie", `"john"`)
-	if who := send("GET", "/whoami", nil, jwt, 200); who != `"john"` {
-		t.Errorf("by token it is %s", who)
-	}
-
-	// The logout tears up the counterfoil.
-	here, err := url.Parse(john.URL)
+	server := httptest.NewUnstartedServer(nil)
+	sessions, err := counterfoil.New(counterfoil.Config{PublicURL: "http://" + server.Listener.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookies := john.Client.Jar.Cookies(here)
-	john.Post("/logout", form(csrf), 200)
-	send("GET", "/whoami", nil, jwt, 401)
-	john.Client.Jar.SetCookies(here, cookies)
-	whoami("by a copy of the cookie", `""`)
-	john.Post("/logout", form(csrf), 403)
+	defer sessions.Close()
+	server.Config.Handler = site(sessions)
+	server.Start()
+	defer server.Close()
+
+	cookie := "" // the last that was set
+	send := func(method, path string, header http.Header, form url.Values, status int) (body string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = header.Clone()
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != status {
+			t.Errorf("%s %s: status %d, want %d: %s", method, path, res.StatusCode, status, text)
+		}
+		if set := res.Cookies(); len(set) > 0 {
+			cookie = set[0].Value
+		}
+		return strings.TrimSpace(string(text))
+	}
+	with := func(cookie string) http.Header {
+		return http.Header{"Cookie": {counterfoil.LoopbackCookieName + "=" + cookie}}
+	}
+	form := func(csrf string) url.Values { return url.Values{"csrf_token": {csrf}, "password": {"open sesame"}} }
+	openForm := func(header http.Header) (csrf string) {
+		t.Helper()
+		page := send("GET", "/login", header, nil, 200)
+		field := csrfField.FindStringSubmatch(page)
+		if field == nil {
+			t.Fatalf("there is no CSRF field in %s", page)
+		}
+		return field[1]
+	}
+	wants := func(why, answer, text string) {
+		t.Helper()
+		if !strings.Contains(answer, text) {
+			t.Errorf("%s: %s, want %s", why, answer, text)
+		}
+	}
+	nothing := http.Header{}
+
+	// 1, 2. The form comes back, and is looked at three times.
+	csrf := openForm(nothing)
+	wants("no cookie", send("POST", "/login", nothing, form(csrf), 403), "no-session")
+	wants("unknown cookie", send("POST", "/login", with(strings.Repeat("A", 64)), form(csrf), 403), "unknown-session")
+	wants("another token", send("POST", "/login", with(cookie), form("another"), 403), "csrf")
+	anonymous := cookie
+	send("POST", "/login", with(cookie), form(csrf), 200)
+	if cookie == anonymous {
+		t.Error("the login kept the cookie")
+	}
+
+	// 3, 4. Both ways lead to the same record.
+	john := with(cookie)
+	csrf = openForm(john)
+	byToken := http.Header{"Authorization": {"Bearer " + send("GET", "/token", john, nil, 200)}}
+	wants("by cookie", send("GET", "/whoami", john, nil, 200), `"john"`)
+	wants("by token", send("GET", "/whoami", byToken, nil, 200), `"john"`)
+
+	// 5. The logout tears up the counterfoil.
+	send("POST", "/logout", john, form(csrf), 200)
+	wants("a copy of the cookie", send("GET", "/whoami", john, nil, 200), `""`)
+	wants("a form with it", send("POST", "/logout", john, form(csrf), 403), "unknown-session")
+	wants("the token", send("GET", "/whoami", byToken, nil, 401), "invalid-token")
 }

@@ -1,32 +1,42 @@
 package main
 
 import (
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/counterfoil/counterfoil/examples/internal/exampletest"
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/counterfoiltest"
 )
 
 // The site of the README: log in, be known, log out, be nobody.
 func TestSite(t *testing.T) {
-	b := exampletest.Open(t, site)
-	wants := func(what, page, text string) {
+	sessions, err := counterfoil.New(counterfoil.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sessions.Close()
+	b := counterfoiltest.NewBrowser(t, site(sessions))
+	want := func(what string, res *http.Response, status int, text string) {
 		t.Helper()
-		if !strings.Contains(page, text) {
-			t.Errorf("%s: want %q in\n%s", what, text, page)
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != status || !strings.Contains(string(body), text) {
+			t.Errorf("%s: status %d, want %d and %q:\n%s", what, res.StatusCode, status, text, body)
 		}
 	}
-	form := func(csrf, password string) url.Values {
-		return url.Values{"csrf_token": {csrf}, "name": {"john"}, "password": {password}}
-	}
-	const password = "correct horse battery staple"
+	credentials := url.Values{"name": {"john"}, "password": {"correct horse battery staple"}}
 
-	csrf := b.CSRF("/")
-	wants("no token", b.Post("/login", form("", password), 403), "csrf")
-	wants("wrong password", b.Post("/login", form(csrf, "open sesame"), 401), "wrong")
-	wants("login", b.Post("/login", form(csrf, password), 200), "Hello, john.")
-	csrf = b.CSRF("/")
-	wants("logout", b.Post("/logout", form(csrf, ""), 200), "Log in")
-	wants("a form from before the logout", b.Post("/logout", form(csrf, ""), 403), "csrf")
+	want("no session", b.Post("/login", credentials), 403, "no-session")
+	want("first visit", b.Get("/"), 200, "Log in")
+	want("wrong password", b.Post("/login", url.Values{"name": {"john"}, "password": {"open sesame"}}), 401, "wrong")
+	want("login", b.Post("/login", credentials), 303, "")
+	want("a form from before the login", b.Post("/logout", nil), 403, "csrf")
+	want("logged in", b.Get("/"), 200, "Hello, john.")
+	want("logout", b.Post("/logout", nil), 303, "")
+	want("logged out", b.Get("/"), 200, "Log in")
 }
