@@ -46,6 +46,7 @@ func newBrowser(t testing.TB, flags ...chromedp.ExecAllocatorOption) *browser {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-popup-blocking", true), // an attacker gets somebody to click
+		chromedp.Flag("disable-background-timer-throttling", true),
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
 	}, flags...)...)
 	t.Cleanup(stop) // waits until the browser has ended

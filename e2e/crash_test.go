@@ -60,8 +60,8 @@ func TestKill9UnderLoad(t *testing.T) {
 	if min(sum.logins, sum.logouts, sum.refreshes, sum.cutOff) < kills/2 {
 		t.Errorf("too little happened for the test to mean something")
 	}
-	t.Logf("%d kills; acknowledged: %d logins, %d refreshes, %d logouts; cut off: %d refreshes or logouts",
-		kills, sum.logins, sum.refreshes, sum.logouts, sum.cutOff)
+	t.Logf("%d kills; acknowledged: %d logins, %d refreshes, %d logouts; cut off: %d refreshes or logouts; turned away: %d logins",
+		kills, sum.logins, sum.refreshes, sum.logouts, sum.cutOff, sum.turnedAway)
 }
 
 // underLoad kills the server at a random moment of the customers' work: after so
@@ -98,10 +98,13 @@ func everyone(all []*customer, do func(*customer) error) {
 
 // A customer logs in and out, and writes down what the server acknowledged.
 //
-// He has several names: a login that is cut off counts as a wrong password to
-// the throttle (D15), which would soon make a single user wait.
+// He has several names, and is turned away under one now and then: a login that
+// was cut off has no outcome, so that for a minute it counts as a guess that may
+// have failed (D15).
 type customer struct {
-	name   string
+	name  string
+	tried int // logins
+
 	open   []*client // logged in, and not out
 	unsure []*client // a logout was sent, and no answer came
 	ended  []*client // logged out since the last check
@@ -110,6 +113,7 @@ type customer struct {
 
 	logins, logouts, refreshes int // acknowledged
 	cutOff                     int // sent, and no answer came
+	turnedAway                 int // by the throttle
 }
 
 func (c *customer) add(other *customer) {
@@ -117,6 +121,7 @@ func (c *customer) add(other *customer) {
 	c.logouts += other.logouts
 	c.refreshes += other.refreshes
 	c.cutOff += other.cutOff
+	c.turnedAway += other.turnedAway
 }
 
 func (c *customer) register(s *site) error {
@@ -180,8 +185,13 @@ func (c *customer) login(base string) error {
 	if rand.IntN(3) == 0 {
 		login = loginForm
 	}
-	name := fmt.Sprint(c.name, c.logins%names)
+	name := fmt.Sprint(c.name, c.tried%names)
+	c.tried++
 	s, err := login(base, name, password)
+	if refused := (*statusError)(nil); errors.As(err, &refused) && refused.status == http.StatusTooManyRequests {
+		c.turnedAway++
+		return nil
+	}
 	if err != nil {
 		return cutOff(err)
 	}
