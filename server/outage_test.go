@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,3 +123,62 @@ func TestHalfChangedPassword(t *testing.T) {
 	waitFor(t, func() bool { return other.get("/v1/session").StatusCode == 401 })
 	want(t, c.get("/v1/session"), 401)
 }
+
+// TestStoreFailsInTheMiddle: one call of the store fails while a request runs.
+// The request is done, or it is a 503; it is never a refusal, which would say
+// something about the session, and never half an answer (16.5.3, D5).
+func TestStoreFailsInTheMiddle(t *testing.T) {
+	var failing atomic.Value
+	failing.Store("")
+	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Store = storetest.Faulty{
+			Store: memory.New(memory.Config{}),
+			Fault: func(method string) storetest.Fault {
+				if method == failing.Load() {
+					return storetest.Fault{Err: errors.New("disk full")}
+				}
+				return storetest.Fault{}
+			},
+		}
+	})
+	var other string // the id of another session of John's
+	requests := map[string]func(c *client, token string) reply{
+		"the account":    func(c *client, _ string) reply { return c.get("/account") },
+		"the login form": func(c *client, _ string) reply { return c.get("/login") },
+		"a first visit":  func(c *client, _ string) reply { return s.newClient().get("/login") },
+		"the sessions":   func(c *client, _ string) reply { return c.get("/v1/sessions") },
+		"end others":     func(c *client, token string) reply { return c.post("/account/sessions/end-others", token) },
+		"end one": func(c *client, token string) reply {
+			return c.do("DELETE", "/v1/sessions/"+other, csrfHeader(token), "")
+		},
+		"end one, a page": func(c *client, token string) reply { return c.post("/account/sessions/"+other+"/end", token) },
+		"end all":         func(c *client, token string) reply { return c.do("DELETE", "/v1/sessions", csrfHeader(token), "") },
+		"logout":          func(c *client, token string) reply { return c.do("DELETE", "/v1/session", csrfHeader(token), "") },
+		"login": func(c *client, token string) reply {
+			return c.post("/login", token, "username", "john", "password", password)
+		},
+	}
+	for _, method := range []string{"Find", "List", "Values", "SaveValues", "Create", "End", "EndUser", "Generation"} {
+		failures := 0
+		for why, request := range requests {
+			failing.Store("")
+			c := s.loggedIn()
+			token := c.token("/account")
+			other = decode[map[string]any](t, s.loggedIn().get("/v1/session"))["id"].(string)
+			failing.Store(method)
+			answer := request(c, token)
+			switch {
+			case answer.StatusCode == 503 && answer.Header.Get("Retry-After") != "" && !strings.Contains(answer.body, "disk full"):
+				failures++
+			case answer.StatusCode >= 400:
+				t.Errorf("%s fails: %s: %s", method, why, answer.Status)
+			}
+		}
+		if failures == 0 {
+			t.Errorf("no request needed %s", method)
+		}
+		failing.Store("")
+	}
+}
+
+func csrfHeader(token string) http.Header { return http.Header{"X-Csrf-Token": {token}} }
