@@ -139,6 +139,28 @@ func anchors(text string) (names []string) {
 	return names
 }
 
+var fieldOrMethod = regexp.MustCompile("`(?:Config|Login|Manager|Session|Key|Event)\\.(\\w+)`")
+
+// What the documents say about the library's interface is there.
+func TestNamesExist(t *testing.T) {
+	code := ""
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		code += read(t, file)
+	}
+	for path, text := range documents(t) {
+		for _, m := range fieldOrMethod.FindAllStringSubmatch(text, -1) {
+			declared := regexp.MustCompile(`(?m)(^\t|, )` + m[1] + `\b[\w, ]* \S|^func \(\S+ \S+\) ` + m[1] + `\(`)
+			if !declared.MatchString(code) {
+				t.Errorf("%s: the library has no %s", path, m[0])
+			}
+		}
+	}
+}
+
 // rows are the rows of the tables whose first cell matches: the row itself, what
 // the first cell captures, and the second cell.
 func rows(text string, first string) [][]string {
