@@ -57,6 +57,13 @@ func newBrowser(t testing.TB, flags ...chromedp.ExecAllocatorOption) *browser {
 	return b
 }
 
+// newTab opens another tab of the same browser.
+func (b *browser) newTab() *browser {
+	ctx, stop := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(stop)
+	return &browser{t: b.t, ctx: ctx}
+}
+
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	check(b.t, chromedp.Do(b.ctx, steps...))
