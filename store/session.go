@@ -70,7 +70,14 @@ type Digest [sha256.Size]byte
 
 // A Session is the record of one browser or client.
 type Session struct {
-	ID     SID
+	ID SID
+
+	// Lineage is the id of the first session in the line that this one goes on
+	// with: Rotate, and a second login of the same user, replace a session by
+	// the next in its line. Zero: this one is the first. A logout ends the whole
+	// line, also what a concurrent request has just put in its session's place.
+	Lineage SID
+
 	Secret Digest // of the secret in the cookie; zero: the session has no cookie
 
 	User    string // the user's stable id; empty: anonymous

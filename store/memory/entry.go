@@ -21,6 +21,7 @@ type entry struct {
 const (
 	flagPersistent = 1 << iota
 	flagRefresh
+	flagLineage
 )
 
 // pack appends what the session's record does not hold. Texts stand in one
@@ -32,6 +33,9 @@ func (e *entry) pack(b []byte) []byte {
 	}
 	if e.refresh.exists() {
 		flags |= flagRefresh
+	}
+	if !e.Lineage.IsZero() {
+		flags |= flagLineage
 	}
 	created := e.Created.UnixMilli()
 	b = append(b, flags)
@@ -50,6 +54,9 @@ func (e *entry) pack(b []byte) []byte {
 	}
 	for _, text := range texts {
 		b = append(b, text...)
+	}
+	if !e.Lineage.IsZero() {
+		b = append(b, e.Lineage[:]...)
 	}
 	if e.refresh.exists() {
 		b = e.refresh.pack(b)
@@ -149,6 +156,9 @@ func (p *packed) session(h *head, s *store.Session) {
 	all := string(p.bytes(total))
 	for i, text := range [...]*string{&s.User, &s.Name, &s.Methods, &s.Address, &s.UserAgent} {
 		*text, all = all[:h.texts[i]], all[h.texts[i]:]
+	}
+	if h.flags&flagLineage != 0 {
+		s.Lineage = store.SID(p.bytes(len(s.Lineage)))
 	}
 }
 

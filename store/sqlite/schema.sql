@@ -14,6 +14,7 @@ INSERT INTO meta VALUES (1, 0, 0, 0, zeroblob(16));
 -- values stand elsewhere, so that a touch does not rewrite them.
 CREATE TABLE session (
 	sid        BLOB    NOT NULL PRIMARY KEY,
+	lineage    BLOB,   -- the sid of the first in its line; NULL: this one
 	epoch      INTEGER NOT NULL,
 	created    INTEGER NOT NULL,
 	auth_time  INTEGER NOT NULL,

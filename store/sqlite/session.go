@@ -12,9 +12,9 @@ import (
 
 // sessionColumns are what sessionAt reads.
 const sessionColumns = `sid, secret, user, name, methods, user_agent, address,
-	created, auth_time, last_seen, idle, deadline, persistent`
+	created, auth_time, last_seen, idle, deadline, persistent, lineage`
 
-const sessionColumnCount = 13
+const sessionColumnCount = 14
 
 func sessionAt(r row) store.Session {
 	s := store.Session{
@@ -32,6 +32,7 @@ func sessionAt(r row) store.Session {
 	}
 	fill(s.ID[:], r, 0)
 	fill(s.Secret[:], r, 1)
+	fill(s.Lineage[:], r, 13)
 	return s
 }
 
@@ -154,14 +155,17 @@ func (t *tx) live(id store.SID) error {
 
 func (t *tx) create(c store.Creation) (store.Session, error) {
 	s := stamp(c, t.now)
-	var family, current []byte
+	var lineage, family, current []byte
+	if !s.Lineage.IsZero() {
+		lineage = s.Lineage[:]
+	}
 	if c.Refresh != (store.RefreshSeed{}) {
 		family, current = c.Refresh.Family[:], c.Refresh.Current[:]
 	}
 	if _, err := t.exec(`INSERT INTO session (`+sessionColumns+`, epoch, family, current)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.ID, s.Secret[:], s.User, s.Name, s.Methods, s.UserAgent, s.Address,
-		s.Created, s.AuthTime, s.LastSeen, s.Idle, s.Deadline, s.Persistent,
+		s.Created, s.AuthTime, s.LastSeen, s.Idle, s.Deadline, s.Persistent, lineage,
 		t.epoch, family, current); err != nil {
 		return s, err
 	}

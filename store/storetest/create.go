@@ -13,6 +13,7 @@ var createRules = []rule{
 	{name: "returns what is stored", why: "Create adds a session and returns it as stored.", check: func(k *kit) {
 		c := login("john")
 		c.Session.Persistent = true
+		c.Session.Lineage = store.NewSID(time.Now())
 		created := k.create(c)
 		found := k.find(created.ID)
 		created.AsOf, found.AsOf = time.Time{}, time.Time{}
