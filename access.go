@@ -17,22 +17,34 @@ type AccessToken struct {
 	ExpiresIn time.Duration
 }
 
-// IssueToken signs an access token for the request's session.
+// IssueToken signs an access token for the request's session. The request must
+// have come with the session's cookie: a token does not renew itself, for that
+// there are refresh tokens.
 //
-// Errors: ErrNoHandler; ErrNoSession if nobody is logged in.
+// Errors: ErrNoHandler; ErrNoSession if nobody is logged in, or the request came
+// with a token; ErrEnded; ErrUnavailable.
 func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
-	x, err := exchangeFrom(ctx)
+	x, err := m.exchange(ctx)
 	if err != nil {
 		return AccessToken{}, err
 	}
 	x.mu.Lock()
-	session := x.session
+	via, record := x.via, x.session.Load().record
 	x.mu.Unlock()
-	if !session.Active() {
+	if via != viaCookie || record.User == "" {
 		return AccessToken{}, ErrNoSession
 	}
-	return m.sign(ctx, &session.record)
+	// Late in a long request the session is looked up again: it may have ended,
+	// and the token's life counts from the moment at which it was seen alive.
+	if m.clock.Now().Sub(record.AsOf) > maxAsOfAge {
+		if record, err = m.find(ctx, record.ID); err != nil {
+			return AccessToken{}, err
+		}
+	}
+	return m.sign(ctx, &record)
 }
+
+const maxAsOfAge = 5 * time.Second
 
 // sign issues a token. Its life counts from the moment at which the store saw
 // the session live, not from now: if this process slept in between, the session
@@ -78,12 +90,14 @@ func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, erro
 		return nil, wrap(ErrInvalidToken, err)
 	}
 	record, err := m.find(ctx, id)
-	if errors.Is(err, ErrEnded) || (err == nil && record.User != claims.Subject) {
-		return nil, ErrInvalidToken
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrEnded) {
 		return nil, err
 	}
+	// By the store's time it may have expired while it is good by ours.
+	if err != nil || record.User != claims.Subject || !record.AsOf.Before(claims.Expires) {
+		return nil, ErrInvalidToken
+	}
+	m.touch(&record)
 	return &Session{record: record}, nil
 }
 

@@ -1,6 +1,7 @@
 package counterfoil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ type Config struct {
 
 	// Origins are further origins that posts may come from, such as
 	// "https://www.example.com": scheme, host, and port unless it is the
-	// scheme's own.
+	// scheme's own. Their posts need the CSRF token like all others.
 	Origins []string
 
 	// Secret encrypts the signing keys, so that they can be kept in the store
@@ -88,18 +89,22 @@ type Config struct {
 	// your proxy sets, and only that.
 	ClientAddress func(*http.Request) string
 
-	// ErrorHandler answers refused requests. Nil: [WriteError].
+	// ErrorHandler answers refused requests. Nil: [WriteError]. It may use the
+	// session of the request, as handlers do, unless the answer had to be
+	// replaced because saving the session failed.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
 	// Logger is told what an operator should see. Nil: slog.Default().
 	Logger *slog.Logger
 
 	// OnEvent is called for every login, logout, refusal and the like, in the
-	// goroutine where it happens; it must be quick. Nil: nothing.
+	// goroutine where it happens; it must be quick. From its context it may ask
+	// for FromContext and nothing else of the session. Nil: nothing.
 	OnEvent func(context.Context, Event)
 
 	// OnStore is called before each call of the store; what it returns is
-	// called after, with the outcome. For metrics and traces. Nil: nothing.
+	// called after, with the outcome. For metrics and traces; what OnEvent may
+	// not do, it may not either. Nil: nothing.
 	OnStore func(ctx context.Context, method string) (context.Context, func(error))
 }
 
@@ -114,18 +119,22 @@ const (
 // withDefaults fills in and checks every field, so that nothing else in the
 // package asks whether one is set.
 func (c Config) withDefaults() (Config, error) {
-	setDefault(&c.IdleTimeout, time.Hour)
-	setDefault(&c.Lifetime, 24*time.Hour)
-	setDefault(&c.RememberIdle, 7*24*time.Hour)
-	setDefault(&c.RememberLifetime, 30*24*time.Hour)
-	setDefault(&c.AnonymousLifetime, time.Hour)
-	setDefault(&c.MaxSessions, 100)
-	setDefault(&c.TokenLife, 10*time.Minute)
-	setDefault(&c.TokenAlgorithm, token.EdDSA)
-	setDefault(&c.KeyLife, 90*24*time.Hour)
-	setDefault(&c.MaxFormBytes, 1<<20)
-	setDefault(&c.Bound, 2*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Hour)
+	c.Lifetime = cmp.Or(c.Lifetime, 24*time.Hour)
+	c.RememberIdle = cmp.Or(c.RememberIdle, 7*24*time.Hour)
+	c.RememberLifetime = cmp.Or(c.RememberLifetime, 30*24*time.Hour)
+	c.AnonymousLifetime = cmp.Or(c.AnonymousLifetime, time.Hour)
+	c.MaxSessions = cmp.Or(c.MaxSessions, 100)
+	c.TokenLife = cmp.Or(c.TokenLife, 10*time.Minute)
+	c.TokenAlgorithm = cmp.Or(c.TokenAlgorithm, token.EdDSA)
+	c.KeyLife = cmp.Or(c.KeyLife, 90*24*time.Hour)
+	c.MaxFormBytes = cmp.Or(c.MaxFormBytes, 1<<20)
+	c.Bound = cmp.Or(c.Bound, 2*time.Second)
 	c.MaxSessions = max(c.MaxSessions, 0) // for the store zero means no limit
+	if c.Secret != nil {
+		secret := *c.Secret // the caller may clear his
+		c.Secret = &secret
+	}
 	if c.Store == nil {
 		c.Store = memory.New(memory.Config{})
 	}
@@ -142,13 +151,6 @@ func (c Config) withDefaults() (Config, error) {
 		c.OnEvent = func(context.Context, Event) {}
 	}
 	return c, c.check()
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 func (c *Config) check() error {
@@ -170,6 +172,9 @@ func (c *Config) check() error {
 		if d.value < d.min || d.value > d.max {
 			return fmt.Errorf("counterfoil: %s is %v: it takes %v to %v", d.name, d.value, d.min, d.max)
 		}
+	}
+	if c.Secret != nil && *c.Secret == [32]byte{} {
+		return fmt.Errorf("counterfoil: Secret is all zeros: fill it from crypto/rand, and keep it")
 	}
 	if c.MaxFormBytes < 0 {
 		return fmt.Errorf("counterfoil: MaxFormBytes is negative")

@@ -20,7 +20,7 @@ import (
 // Errors: ErrNoHandler; ErrCommitted; ErrUnavailable and ErrIndeterminate, after
 // which the session may live: tell the user that he is not logged out.
 func (m *Manager) Logout(ctx context.Context) error {
-	x, err := exchangeFrom(ctx)
+	x, err := m.exchange(ctx)
 	if err != nil {
 		return err
 	}
@@ -29,8 +29,8 @@ func (m *Manager) Logout(ctx context.Context) error {
 	if x.committed && x.via != viaBearer {
 		return x.tooLate("logout")
 	}
-	if ended := x.session.record; !ended.ID.IsZero() {
-		if _, err := m.end(ctx, ended.ID); err != nil {
+	if ended := x.session.Load().record; !ended.ID.IsZero() {
+		if _, err := m.endLine(ctx, &ended); err != nil {
 			return err
 		}
 		m.emitFor(ctx, LoggedOut, &ended)
@@ -38,8 +38,9 @@ func (m *Manager) Logout(ctx context.Context) error {
 	if x.via != viaBearer {
 		x.cookieAction = cookieExpire
 	}
-	x.session, x.cookie, x.unsaved = noSession, nil, false
-	x.values, x.changes, x.consulted = values{}, nil, true
+	x.session.Store(noSession)
+	x.cookie, x.unsaved = nil, false
+	x.values, x.changes = values{}, nil
 	return nil
 }
 
@@ -53,11 +54,22 @@ func (m *Manager) End(ctx context.Context, id string) error {
 	if err != nil {
 		return wrap(ErrNotFound, err)
 	}
-	ended, err := m.end(ctx, sid)
+	record, err := m.store.Find(ctx, sid)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fromStore(err)
+	}
+	return m.endFound(ctx, &record)
+}
+
+func (m *Manager) endFound(ctx context.Context, record *store.Session) error {
+	count, err := m.endLine(ctx, record)
 	if err != nil {
 		return err
 	}
-	m.emit(ctx, Event{Kind: SessionsEnded, Session: id, Count: ended.Count})
+	m.emit(ctx, Event{Kind: SessionsEnded, Session: record.ID.String(), User: record.User, Name: record.Name, Count: count})
 	return nil
 }
 
@@ -77,7 +89,7 @@ func (m *Manager) EndOwn(ctx context.Context, id string) error {
 	if err != nil {
 		return fromStore(err)
 	}
-	return m.End(ctx, id)
+	return m.endFound(ctx, &record)
 }
 
 // EndOthers ends all sessions of the request's user but the one at hand, and
@@ -85,13 +97,11 @@ func (m *Manager) EndOwn(ctx context.Context, id string) error {
 //
 // Errors: ErrNoSession if nobody is logged in; ErrUnavailable, ErrIndeterminate.
 func (m *Manager) EndOthers(ctx context.Context) (int, error) {
-	x, err := exchangeFrom(ctx)
+	x, err := m.exchange(ctx)
 	if err != nil {
 		return 0, err
 	}
-	x.mu.Lock()
-	session := x.session
-	x.mu.Unlock()
+	session := x.session.Load()
 	if !session.Active() {
 		return 0, ErrNoSession
 	}
@@ -157,6 +167,49 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error)
 		sessions[i] = &Session{record: record, current: record.ID == mine}
 	}
 	return sessions, nil
+}
+
+// endLine ends a session that was live a moment ago. If it was not any more, a
+// concurrent request may have put another in its place, by Rotate or a second
+// login; that one belongs to the same line and ends as well.
+func (m *Manager) endLine(ctx context.Context, s *store.Session) (count int, err error) {
+	ended, err := m.end(ctx, s.ID)
+	if err != nil || ended.Count > 0 || s.User == "" {
+		return ended.Count, err
+	}
+	for range endAttempts {
+		next, err := m.successor(ctx, s)
+		if err != nil || next.IsZero() {
+			return count, err
+		}
+		if ended, err = m.end(ctx, next); err != nil {
+			return count, err
+		}
+		count += ended.Count
+	}
+	return count, ErrIndeterminate // it is replaced again and again
+}
+
+// successor returns a live session of the same line, or the zero SID.
+func (m *Manager) successor(ctx context.Context, s *store.Session) (store.SID, error) {
+	sessions, err := m.store.List(ctx, store.Query{User: s.User})
+	if err != nil {
+		return store.SID{}, fromStore(err)
+	}
+	for i := range sessions {
+		if lineage(&sessions[i]) == lineage(s) {
+			return sessions[i].ID, nil
+		}
+	}
+	return store.SID{}, nil
+}
+
+// lineage is the id of the first session in a line: see store.Session.Lineage.
+func lineage(s *store.Session) store.SID {
+	if s.Lineage.IsZero() {
+		return s.ID
+	}
+	return s.Lineage
 }
 
 func (m *Manager) end(ctx context.Context, id store.SID) (store.Ended, error) {

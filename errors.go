@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -102,14 +103,9 @@ func fromStore(err error) error {
 	}
 }
 
-// wrap gives an error of this package its cause: the visitor reads the first,
-// the operator both.
-func wrap(err, cause error) error { return &causedError{err, cause} }
-
-type causedError struct{ err, cause error }
-
-func (e *causedError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
-func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }
+// wrap gives an error of this package its cause: the visitor is told of the
+// first, the operator of both.
+func wrap(err, cause error) error { return fmt.Errorf("%w: %w", err, cause) }
 
 // A Problem is what a visitor is told (RFC 9457). It holds nothing that he
 // could use against the server: the cause is in the log.
@@ -201,7 +197,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	ProblemFor(err).Write(w)
 }
 
-// isCanceled reports whether err only says that the client has gone away.
-func isCanceled(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, ctx.Err())
+// isHangUp reports whether err only says that the client has gone away. A
+// deadline that has passed is another thing: the store was too slow.
+func isHangUp(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled)
 }

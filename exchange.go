@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -26,11 +27,10 @@ type exchange struct {
 	verified      bool
 	unknownCookie bool
 
-	mu        sync.Mutex // a handler may use several goroutines
-	session   *Session
-	via       via
-	cookie    *cookieValue // nil: the session has none, or there is no session
-	consulted bool         // the handler looked at the session
+	mu      sync.Mutex              // a handler may use several goroutines
+	session atomic.Pointer[Session] // read without mu, so that hooks may ask who it is
+	via     via
+	cookie  *cookieValue // nil: the session has none, or there is no session
 
 	// unsaved is an anonymous session that will be created by the commit.
 	unsaved      bool
@@ -65,6 +65,16 @@ const (
 
 type contextKey struct{}
 
+// exchange returns the exchange of a context that comes from this manager's
+// Handler, and not from another's.
+func (m *Manager) exchange(ctx context.Context) (*exchange, error) {
+	x, err := exchangeFrom(ctx)
+	if err == nil && x.m != m {
+		return nil, ErrNoHandler
+	}
+	return x, err
+}
+
 func exchangeFrom(ctx context.Context) (*exchange, error) {
 	if x, ok := ctx.Value(contextKey{}).(*exchange); ok {
 		return x, nil
@@ -82,10 +92,7 @@ func FromContext(ctx context.Context) *Session {
 	if err != nil {
 		return noSession
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.consulted = true
-	return x.session
+	return x.session.Load()
 }
 
 // Handler finds the session of each request, refuses forged requests, and saves
@@ -96,19 +103,28 @@ func FromContext(ctx context.Context) *Session {
 // nothing and it needs no CSRF token (unless Config.CookiesOnly).
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{m: m, underlying: w, session: noSession}
+		x := &exchange{m: m, underlying: w}
+		x.session.Store(noSession)
 		x.ctx = context.WithValue(r.Context(), contextKey{}, x)
 		x.r = r.WithContext(x.ctx)
 		if h := w.Header(); len(h) > 0 {
 			x.headersBefore = h.Clone()
 		}
+		defer x.removeUploads()
 		if err := x.admit(x.r); err != nil {
-			m.refuse(w, x.r, err)
-			return
+			m.refuse(x, x.r, err)
+		} else {
+			next.ServeHTTP(x, x.r)
 		}
-		next.ServeHTTP(x, x.r)
 		x.ready() // an answer without a body commits here
 	})
+}
+
+// removeUploads does what net/http does for its own copy of the request.
+func (x *exchange) removeUploads() {
+	if f := x.r.MultipartForm; f != nil {
+		_ = f.RemoveAll() // what can't be removed is the system's to clean up
+	}
 }
 
 // admit finds the session and lets the request in, or says why not.
@@ -146,7 +162,8 @@ func (x *exchange) identifyBearer(ctx context.Context, token string) error {
 		return err
 	}
 	session.current = true
-	x.via, x.session = viaBearer, session
+	x.via = viaBearer
+	x.session.Store(session)
 	return nil
 }
 
@@ -171,8 +188,10 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	x.m.touch(&record)
 	x.firstCookie, x.firstSession = cookie, Session{record: record, current: true}
-	x.via, x.cookie, x.session = viaCookie, &x.firstCookie, &x.firstSession
+	x.via, x.cookie = viaCookie, &x.firstCookie
+	x.session.Store(&x.firstSession)
 	return nil
 }
 
@@ -200,7 +219,7 @@ func (x *exchange) beginAnonymous() error {
 		return x.tooLate("an anonymous session")
 	}
 	x.cookie = &cookieValue{id: store.NewSID(x.m.clock.Now()), secret: newSecret()}
-	x.unsaved, x.consulted = true, true
+	x.unsaved = true
 	x.cookieAction = cookieSet
 	return nil
 }
@@ -217,12 +236,14 @@ func (x *exchange) saveAnonymous(ctx context.Context) error {
 		return err
 	}
 	x.unsaved, x.changes = false, nil
-	x.session, x.via = &Session{record: record, current: true}, viaCookie
+	x.session.Store(&Session{record: record, current: true})
+	x.via = viaCookie
 	return nil
 }
 
 // tooLate reports a change that can't take effect any more (D6).
 func (x *exchange) tooLate(what string) error {
-	x.m.config.Logger.WarnContext(x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "path", x.r.URL.Path)
+	// The pattern, not the path: paths may hold secrets of the application.
+	x.m.config.Logger.WarnContext(x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.r.Pattern)
 	return ErrCommitted
 }

@@ -3,6 +3,7 @@ package counterfoil
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -15,8 +16,8 @@ import (
 //	items, err := cart.Get(r.Context())
 //	err = cart.Set(r.Context(), append(items, item))
 //
-// Values are kept as JSON and are decoded only when they are asked for. The
-// methods are safe for concurrent use. All of them return ErrNoHandler outside
+// Values are kept as JSON and are decoded only when they are asked for. How a
+// value makes its JSON must not use the session. The methods are safe for concurrent use. All of them return ErrNoHandler outside
 // of Manager.Handler, ErrEnded if the session has ended, and ErrUnavailable if
 // the store can't be asked.
 type Key[T any] struct{ name string }
@@ -31,14 +32,13 @@ func NewKey[T any](name string) Key[T] {
 // Get returns the value, or the zero T if there is none.
 func (k Key[T]) Get(ctx context.Context) (T, error) {
 	var zero T
-	x, err := exchangeFrom(ctx)
+	x, err := k.exchange(ctx)
 	if err != nil {
 		return zero, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.consulted = true
-	raw, err := x.lookUp(k.name)
+	raw, err := x.lookUp(ctx, k.name)
 	if err != nil {
 		return zero, err
 	}
@@ -63,7 +63,7 @@ func (k Key[T]) Set(ctx context.Context, value T) error {
 func (k Key[T]) Delete(ctx context.Context) error { return k.put(ctx, nil) }
 
 func (k Key[T]) put(ctx context.Context, raw []byte) error {
-	x, err := exchangeFrom(ctx)
+	x, err := k.exchange(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (k Key[T]) put(ctx context.Context, raw []byte) error {
 //
 // Errors: as Set, and ErrConflict if there is no end of other changes.
 func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
-	x, err := exchangeFrom(ctx)
+	x, err := k.exchange(ctx)
 	if err != nil {
 		return err
 	}
@@ -88,13 +88,13 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 	if x.committed {
 		return x.tooLate("key " + k.name)
 	}
-	if x.session.record.ID.IsZero() || findChange(x.changes, k.name) != nil {
-		return k.updateHere(x, edit)
+	if x.session.Load().record.ID.IsZero() || findChange(x.changes, k.name) != nil {
+		return k.updateHere(ctx, x, edit)
 	}
-	if err := x.load(x.ctx); err != nil {
+	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err = x.m.swapValues(x.ctx, x.session.record.ID, x.values, func(data []byte) ([]byte, error) {
+	err = x.m.swapValues(ctx, x.session.Load().record.ID, x.values, func(data []byte) ([]byte, error) {
 		raw, err := k.apply(findValue(data, k.name), edit)
 		if err != nil {
 			return nil, err
@@ -106,8 +106,8 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 }
 
 // updateHere changes a value that only this request knows of.
-func (k Key[T]) updateHere(x *exchange, edit func(T) (T, error)) error {
-	raw, err := x.lookUp(k.name)
+func (k Key[T]) updateHere(ctx context.Context, x *exchange, edit func(T) (T, error)) error {
+	raw, err := x.lookUp(ctx, k.name)
 	if err != nil {
 		return err
 	}
@@ -128,13 +128,23 @@ func (k Key[T]) apply(raw []byte, edit func(T) (T, error)) ([]byte, error) {
 	return k.encode(value)
 }
 
+// exchange refuses a Key that was not made by NewKey: all such would be one.
+func (k Key[T]) exchange(ctx context.Context) (*exchange, error) {
+	if k.name == "" {
+		return nil, errors.New("counterfoil: a Key without a name: make it with NewKey")
+	}
+	return exchangeFrom(ctx)
+}
+
+// decode does not pass on what encoding/json says: that quotes values, and they
+// may be secrets of the application.
 func (k Key[T]) decode(raw []byte) (value T, err error) {
 	if raw == nil {
 		return value, nil
 	}
 	if err := json.Unmarshal(raw, &value); err != nil {
 		var zero T
-		return zero, fmt.Errorf("counterfoil: the session's value %q is not a %T: %w", k.name, zero, err)
+		return zero, fmt.Errorf("counterfoil: the session's value %q is not a %T", k.name, zero)
 	}
 	return value, nil
 }

@@ -53,8 +53,17 @@ func (m *Manager) openKeys(ctx context.Context) error {
 	if err := m.openVerifier(ctx); err != nil {
 		return fmt.Errorf("counterfoil: issuer: %w", err)
 	}
+	if newestKey(m.Keys()).Algorithm == m.config.TokenAlgorithm {
+		return nil
+	}
+	// The configuration has changed: a key of the new kind takes over.
+	if err := m.RotateKeys(ctx); err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("counterfoil: signing keys: %w", err)
+	}
 	return nil
 }
+
+func newestKey(keys []token.KeyInfo) token.KeyInfo { return keys[len(keys)-1] }
 
 // readClock puts our clock forward to the store's, which remembers the time from
 // before a restart. Without it, tokens would seem to come from the future after
@@ -141,8 +150,7 @@ func (m *Manager) tendKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	ring := m.keys.ring.Load()
-	if newest := ring.Keys()[len(ring.Keys())-1]; m.clock.Now().Sub(newest.Created) < m.config.KeyLife {
+	if m.clock.Now().Sub(newestKey(m.Keys()).Created) < m.config.KeyLife {
 		return nil
 	}
 	return m.rotateKeys(ctx)

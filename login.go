@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -39,6 +40,9 @@ type Login struct {
 	InsecureAllowGET bool
 }
 
+// maxMethods is how many amr values a token takes.
+const maxMethods = 16
+
 func (l *Login) check() error {
 	if l.User == "" {
 		return fmt.Errorf("counterfoil: a login needs the user's id")
@@ -53,6 +57,13 @@ func (l *Login) check() error {
 		if method == "" || strings.ContainsAny(method, " \t\r\n") {
 			return fmt.Errorf("counterfoil: %q is no authentication method", method)
 		}
+	}
+	if len(l.Methods) > maxMethods {
+		return fmt.Errorf("counterfoil: a login takes %d authentication methods", maxMethods)
+	}
+	// What can't stand in a token must not stand in a session.
+	if !utf8.ValidString(l.User + l.Name + strings.Join(l.Methods, "")) {
+		return fmt.Errorf("counterfoil: user, name and methods of a login are UTF-8")
 	}
 	return nil
 }
@@ -76,7 +87,7 @@ func (m *Manager) Generation(ctx context.Context, user string) (uint64, error) {
 // meanwhile (say by another login from the same form), ErrSuperseded,
 // ErrTooLarge, ErrUnavailable.
 func (m *Manager) Login(ctx context.Context, l Login) error {
-	x, err := exchangeFrom(ctx)
+	x, err := m.exchange(ctx)
 	if err != nil {
 		return err
 	}
@@ -95,8 +106,11 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 	}
 	record, life := m.newLogin(&l)
 	record.UserAgent, record.Address = x.client()
-	old := &x.session.record
-	err = x.replace(record, store.Creation{
+	old := &x.session.Load().record
+	if old.User == l.User {
+		record.Lineage = lineage(old)
+	}
+	err = x.replace(ctx, record, store.Creation{
 		Lifetime:   life,
 		Generation: l.Since,
 		Inherit:    old.User == "" || old.User == l.User,
@@ -105,7 +119,7 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 	if err != nil {
 		return err
 	}
-	m.emitFor(ctx, LoggedIn, &x.session.record)
+	m.emitFor(ctx, LoggedIn, &x.session.Load().record)
 	return nil
 }
 
@@ -115,7 +129,7 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 //
 // Errors: as Login.
 func (m *Manager) Rotate(ctx context.Context) error {
-	x, err := exchangeFrom(ctx)
+	x, err := m.exchange(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,27 +138,32 @@ func (m *Manager) Rotate(ctx context.Context) error {
 	switch {
 	case x.committed:
 		return x.tooLate("rotation")
-	case x.via != viaCookie || x.session == noSession:
+	case x.via != viaCookie || x.session.Load() == noSession:
 		return ErrNoSession
 	}
-	return x.replace(x.session.record, store.Creation{Inherit: true})
+	record := x.session.Load().record
+	record.Lineage = lineage(&record)
+	return x.replace(ctx, record, store.Creation{Inherit: true})
 }
 
 // replace creates a session that takes the place of the present one, under a
 // new id and secret. Called with x.mu held.
-func (x *exchange) replace(record store.Session, c store.Creation) error {
-	m, old := x.m, x.session.record.ID
+func (x *exchange) replace(ctx context.Context, record store.Session, c store.Creation) error {
+	m, old := x.m, x.session.Load().record.ID
 	cookie := &cookieValue{id: store.NewSID(m.clock.Now()), secret: newSecret()}
 	record.ID, record.Secret = cookie.id, cookie.secret.digest()
 	c.Session, c.Replaces = record, old
-	created, err := m.create(x.ctx, c)
+	created, err := m.create(ctx, c)
 	if err != nil {
 		return err
 	}
 	m.watchers.cancel(old, ErrEnded)
-	x.session = &Session{record: created, current: true}
+	x.session.Store(&Session{record: created, current: true})
 	x.cookie, x.cookieAction = cookie, cookieSet
-	x.values, x.consulted = values{}, true
+	x.values, x.unsaved = values{}, false
+	if !c.Inherit {
+		x.changes = nil // they were another user's
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +52,7 @@ func New(c Config) (*Manager, error) {
 			return nil, err
 		}
 		m.origins[origin] = true
-		if c.PublicURL[:5] == "http:" {
+		if strings.HasPrefix(origin, "http:") {
 			m.cookieName = LoopbackCookieName
 		}
 	}
@@ -71,16 +72,18 @@ func New(c Config) (*Manager, error) {
 }
 
 // Close saves what was not yet written, cancels the contexts of UntilEnd, and
-// ends the background work. It does not close Config.Store. Requests must not
-// be served after it.
+// ends the background work. It does not close Config.Store. Requests that come
+// later are judged as before, but their last-seen times may be lost.
 func (m *Manager) Close() error {
 	m.stop()
 	m.work.Wait()
-	m.watchers.cancelAll(errClosed)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	m.watchers.close()
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	return m.flushTouches(ctx)
 }
+
+const flushTimeout = 5 * time.Second
 
 var errClosed = errors.New("counterfoil: the manager is closed")
 
@@ -89,7 +92,12 @@ func (m *Manager) startWork(ctx context.Context) {
 	m.every(ctx, purgeInterval, func() { m.reportIf(ctx, "expired sessions could not be removed", m.purge(ctx)) })
 	m.every(ctx, keysInterval, func() { m.reportIf(ctx, "the signing keys could not be looked after", m.tendKeys(ctx)) })
 	m.whenWoken(ctx, m.touches.wake, m.touchInterval(), func() bool {
-		m.reportIf(ctx, "last-seen times could not be saved", m.flushTouches(ctx))
+		// What is under way is written even while Close waits.
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		if err := m.flushTouches(flush); err != nil {
+			m.report(ctx, "last-seen times could not be saved", err)
+		}
 		return false
 	})
 	m.whenWoken(ctx, m.watchers.wake, m.followInterval(), func() bool { return m.followEnds(ctx) })
@@ -122,6 +130,18 @@ func (m *Manager) whenWoken(ctx context.Context, wake <-chan struct{}, d time.Du
 			}
 		}
 	})
+}
+
+// pause waits, or returns the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // rouse wakes a goroutine of whenWoken.
@@ -157,7 +177,6 @@ func (m *Manager) find(ctx context.Context, id store.SID) (store.Session, error)
 	if err != nil {
 		return store.Session{}, fromStore(err)
 	}
-	m.touch(&record)
 	return record, nil
 }
 
@@ -175,7 +194,7 @@ func (m *Manager) retain() time.Duration { return m.config.TokenLife + retainMar
 // seems to be gone: a request without an answer would end as a 200.
 func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case isCanceled(r.Context(), err): // nothing is wrong with the store
+	case isHangUp(r.Context(), err): // nothing is wrong with the store
 	case errors.Is(err, ErrUnavailable):
 		m.report(r.Context(), "a request was refused because the store did not answer", err)
 	default:

@@ -95,7 +95,7 @@ func (s *site) me(w http.ResponseWriter, r *http.Request) {
 	session := counterfoil.FromContext(r.Context())
 	answer := who{ID: session.ID(), User: session.User()}
 	var err error
-	if session.Active() {
+	if session.Active() && session.HasCookie() && r.Header.Get("Authorization") == "" {
 		var token counterfoil.AccessToken
 		if token, err = s.IssueToken(r.Context()); err == nil {
 			answer.Token = token.Token

@@ -94,7 +94,7 @@ func TestTokenLife(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			left = counterfoil.FromContext(ctx).Deadline().Sub(time.Now())
+			left = time.Until(counterfoil.FromContext(ctx).Deadline())
 			if issued.ExpiresIn > left+time.Second {
 				t.Errorf("a token lives for %v, its session for %v", issued.ExpiresIn, left)
 			}

@@ -31,10 +31,10 @@ type change struct {
 
 // load reads the values on their first use in a request.
 func (x *exchange) load(ctx context.Context) error {
-	if x.values.loaded || x.unsaved || x.session.record.ID.IsZero() {
+	if x.values.loaded || x.unsaved || x.session.Load().record.ID.IsZero() {
 		return nil
 	}
-	data, version, err := x.m.store.Values(ctx, x.session.record.ID)
+	data, version, err := x.m.store.Values(ctx, x.session.Load().record.ID)
 	if err != nil {
 		return fromStore(err)
 	}
@@ -44,11 +44,11 @@ func (x *exchange) load(ctx context.Context) error {
 
 // lookUp returns the JSON of a key: as this request has changed it, else as it
 // is in the store. Nil: there is none.
-func (x *exchange) lookUp(key string) ([]byte, error) {
+func (x *exchange) lookUp(ctx context.Context, key string) ([]byte, error) {
 	if c := findChange(x.changes, key); c != nil {
 		return c.json, nil
 	}
-	if err := x.load(x.ctx); err != nil {
+	if err := x.load(ctx); err != nil {
 		return nil, err
 	}
 	return findValue(x.values.data, key), nil
@@ -59,10 +59,13 @@ func (x *exchange) put(key string, json []byte) error {
 	if x.committed {
 		return x.tooLate("key " + key)
 	}
-	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session == noSession) {
+	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session.Load() == noSession) {
 		return ErrEnded // logged out in this request
 	}
 	if x.cookie == nil && x.via != viaBearer {
+		if json == nil {
+			return nil // there is nothing to delete
+		}
 		if err := x.beginAnonymous(); err != nil {
 			return err
 		}
@@ -81,7 +84,7 @@ func (x *exchange) saveChanges(ctx context.Context) error {
 	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err := x.m.swapValues(ctx, x.session.record.ID, x.values, func(data []byte) ([]byte, error) {
+	err := x.m.swapValues(ctx, x.session.Load().record.ID, x.values, func(data []byte) ([]byte, error) {
 		return applyChanges(data, x.changes), nil
 	})
 	if err == nil {
@@ -112,17 +115,6 @@ func (m *Manager) swapValues(ctx context.Context, id store.SID, have values, cha
 		}
 	}
 	return ErrConflict
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // findValue returns the JSON of a key within encoded values, or nil.

@@ -15,7 +15,9 @@ import (
 // their request. context.Cause tells why: ErrEnded, or ErrUnavailable where the
 // store could not be asked for longer than Config.Bound.
 //
-// Call cancel when the stream is done. Without a session the context is
+// Call cancel when the stream is done. The context also ends with ctx, and with
+// [Manager.Close]; close the manager before http.Server.Shutdown waits for
+// streams. Without a session the context is
 // cancelled from the start, with ErrNoSession.
 func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
 	session := FromContext(ctx)
@@ -27,7 +29,8 @@ func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel conte
 	w := &watcher{id: session.record.ID, user: session.User(), cancel: cancelCause}
 	remove := m.watchers.add(w, m.clock.Now())
 	// It may have ended before it was watched: ask once more.
-	w.check(ctx, m)
+	w.check(watched, m)
+	context.AfterFunc(watched, remove) // also for those who forget to call cancel
 	return watched, func() {
 		remove()
 		cancelCause(context.Canceled)
@@ -36,9 +39,10 @@ func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel conte
 
 // watchers are the streams that wait for the end of their sessions.
 type watchers struct {
-	mu   sync.Mutex
-	live map[store.SID]map[*watcher]struct{}
-	wake chan struct{} // rouses the follower
+	mu     sync.Mutex
+	closed bool // by Close: whoever comes now is told at once
+	live   map[store.SID]map[*watcher]struct{}
+	wake   chan struct{} // rouses the follower
 
 	// asOf is a time up to which every end has been told to every watcher.
 	asOf time.Time
@@ -59,6 +63,10 @@ type watcher struct {
 func (ws *watchers) add(w *watcher, now time.Time) (remove func()) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
+	if ws.closed {
+		w.cancel(errClosed)
+		return func() {}
+	}
 	if ws.live == nil {
 		ws.live = map[store.SID]map[*watcher]struct{}{}
 	}
@@ -110,6 +118,14 @@ func (ws *watchers) cancelUser(user string, except store.SID, cause error) {
 
 func (ws *watchers) cancelAll(cause error) {
 	ws.cancelIf(cause, func(*watcher) bool { return true })
+}
+
+// close tells everybody, and whoever comes later.
+func (ws *watchers) close() {
+	ws.mu.Lock()
+	ws.closed = true
+	ws.mu.Unlock()
+	ws.cancelAll(errClosed)
 }
 
 func (ws *watchers) all() []*watcher {
@@ -198,6 +214,7 @@ func (m *Manager) readLog(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		m.clock.Advance(news.Now)
 		for _, entry := range news.Entries {
 			m.tell(ctx, entry)
 			ws.cursor = entry.Cursor

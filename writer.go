@@ -80,16 +80,23 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // ready commits once, and reports whether the handler's answer may go out.
 func (x *exchange) ready() bool {
+	ok, err := x.commitOnce()
+	if err != nil {
+		x.replaceAnswer(err) // calls the application: not under the lock
+	}
+	return ok
+}
+
+// commitOnce commits, the first time. The error is returned to one caller only.
+func (x *exchange) commitOnce() (ok bool, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.committed {
 		x.committed = true
-		if err := x.commit(); err != nil {
-			x.failed = true
-			x.replaceAnswer(err)
-		}
+		err = x.commit()
+		x.failed = err != nil
 	}
-	return !x.failed
+	return !x.failed, err
 }
 
 // commit saves what the handler changed and puts the cookie into the headers.
@@ -102,18 +109,16 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(x.cookie, &x.session.record).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(x.cookie, &x.session.Load().record).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
-	default:
-		if !x.consulted {
-			return nil // the answer has nothing to do with the session
-		}
 	}
 	addVary(h, "Cookie")
-	if x.cookieAction != cookieKeep || h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-store") // it must not be shown to the next visitor (ASVS 14.3.2)
+	// An answer made for one visitor must not be shown to the next (ASVS
+	// 14.3.2). The handler may say otherwise, unless a cookie goes along.
+	if x.cookieAction != cookieKeep || (x.via != viaNothing && h.Get("Cache-Control") == "") {
+		h.Set("Cache-Control", "no-store")
 	}
 	return nil
 }
