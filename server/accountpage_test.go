@@ -103,6 +103,7 @@ func TestChangePassword(t *testing.T) {
 func TestChangedUsers(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, use func(*server.Config)) {
 		s := openSite(t, use)
+		var after []func()
 		for why, change := range map[string]func(ctx context.Context, id string) (account.Cutoff, error){
 			"disabled": s.accounts.Disable,
 			"deleted":  s.accounts.Delete,
@@ -120,9 +121,14 @@ func TestChangedUsers(t *testing.T) {
 			_, err = change(t.Context(), user.ID)
 			check(t, err)
 			want(t, s.newClient().login(user.Name, another), 401) // at once
-			waitFor(t, func() bool { return c.get("/v1/session").StatusCode == 401 })
-			want(t, s.withCookie("").do("GET", "/v1/session", bearer(api.AccessToken), ""), 401)
-			want(t, refresh(c, api.RefreshToken), 400)
+			after = append(after, func() {
+				waitFor(t, func() bool { return c.get("/v1/session").StatusCode == 401 })
+				want(t, s.withCookie("").do("GET", "/v1/session", bearer(api.AccessToken), ""), 401)
+				want(t, refresh(c, api.RefreshToken), 400)
+			})
+		}
+		for _, sessionsHaveEnded := range after {
+			sessionsHaveEnded()
 		}
 		s.secrets.add(password + " more")
 	})

@@ -164,7 +164,9 @@ func TestStoreFailsInTheMiddle(t *testing.T) {
 			failing.Store("")
 			c := s.loggedIn()
 			token := c.token("/account")
-			other = decode[map[string]any](t, s.loggedIn().get("/v1/session"))["id"].(string)
+			if strings.HasPrefix(why, "end one") {
+				other = decode[map[string]any](t, s.loggedIn().get("/v1/session"))["id"].(string)
+			}
 			failing.Store(method)
 			answer := request(c, token)
 			switch {
