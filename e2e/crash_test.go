@@ -14,8 +14,8 @@ import (
 
 const (
 	kills     = 50
-	customers = 4 // how many work at once, each with sessions of his own
-	maxOpen   = 8 // sessions that a customer keeps
+	customers = 4  // how many work at once, each with sessions of his own
+	maxOpen   = 8  // sessions that a customer keeps
 	names     = 10 // users that a customer logs in as, in turn
 )
 
