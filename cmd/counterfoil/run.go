@@ -21,6 +21,7 @@ type cli struct {
 	User    userCmd    `cmd:"" help:"Add, list and change users."`
 	Session sessionCmd `cmd:"" help:"List and end sessions."`
 	Keys    keysCmd    `cmd:"" help:"List and rotate the keys that sign tokens."`
+	Log     logCmd     `cmd:"" help:"Check a log for changes."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -79,6 +79,7 @@ func (c *serveCmd) newServer(o *options, addr net.Addr, sessions store.Store, ac
 	if err != nil {
 		return nil, "", err
 	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret), nil)))
 	a, err := c.address(addr.(*net.TCPAddr))
 	if err != nil {
 		return nil, "", err

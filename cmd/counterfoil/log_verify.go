@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+type logCmd struct {
+	Verify logVerifyCmd `cmd:"" help:"Check that nobody has changed a log that serve wrote."`
+}
+
+type logVerifyCmd struct {
+	File string `arg:"" optional:"" help:"The log. Default: standard input."`
+}
+
+func (c *logVerifyCmd) Run(_ context.Context, o *options) error {
+	secret, _, _, err := o.loadSecret()
+	if err != nil {
+		return err
+	}
+	var log io.Reader = os.Stdin
+	if c.File != "" {
+		file, err := os.Open(c.File)
+		if err != nil {
+			return usageError{err}
+		}
+		defer file.Close()
+		log = file
+	}
+	lines, runs, err := verifyLog(log, secret)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("intact: %d lines of %d runs of serve\n", lines, runs)
+	return nil
+}
