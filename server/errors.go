@@ -74,7 +74,7 @@ func apiProblemFor(err error) counterfoil.Problem {
 // refuse answers a request that the sessions' manager did not let in.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if s.isLogoutAgain(r, err) {
-		s.leave(w, r)
+		s.logout(w, r)
 		return
 	}
 	s.fail(w, r, err)

@@ -54,7 +54,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	remember := form["remember"] == "1"
+	remember := form["remember"] != "" // a box that is not ticked is not sent
 	login, err := s.authenticate(r, form["username"], form["password"], s.deviceOf(r))
 	if err == nil {
 		login.Remember = remember

@@ -45,14 +45,3 @@ func (s *Server) isLogoutAgain(r *http.Request, err error) bool {
 	return false
 }
 
-// leave answers a logout without a session as one with a session is answered.
-func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
-	cookie := s.newCookie(counterfoil.LoopbackCookieName)
-	if s.secure {
-		cookie.Name = counterfoil.SecureCookieName
-	}
-	cookie.MaxAge = -1
-	http.SetCookie(w, cookie)
-	w.Header().Set("Clear-Site-Data", `"cache","cookies","storage"`)
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
-}
