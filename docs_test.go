@@ -167,6 +167,25 @@ func rows(text string, first string) [][]string {
 	return regexp.MustCompile(`(?m)^\| *`+first+` *\|([^|]*)\|`).FindAllStringSubmatch(text, -1)
 }
 
+// Every command of the program stands in the operator's table.
+func TestCommandTable(t *testing.T) {
+	help, err := exec.CommandContext(t.Context(), "go", "run", "./cmd/counterfoil", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(help), "\nCommands:\n")
+	commands := regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)?)`).FindAllStringSubmatch(list, -1)
+	if len(commands) < 10 {
+		t.Fatalf("the help says:\n%s", help)
+	}
+	text := read(t, "docs/operations.md")
+	for _, m := range commands {
+		if !strings.Contains(text, "`"+m[1]) {
+			t.Errorf("docs/operations.md lacks the command %q", m[1])
+		}
+	}
+}
+
 // Every kind of problem that the library or the server answers with stands in
 // the catalogue, with its status, and nothing else does.
 func TestErrorCatalogue(t *testing.T) {
