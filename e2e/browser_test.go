@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,18 @@ func (b *browser) logIn(user, password string) int64 {
 		chromedp.SendKeys(chromedp.ID("password"), password),
 	)
 	return b.follow(chromedp.Click(chromedp.CSS("main button[type=submit]")))
+}
+
+// back goes back in the history and waits for the page, which need not be loaded
+// for that: the browser may have kept it.
+func (b *browser) back() {
+	b.t.Helper()
+	from := read(b, chromedp.Location())
+	b.do(chromedp.Evaluate[chromedp.Void](`history.back()`))
+	eventually(b.t, "Back leads to another page", func() bool {
+		there, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.readyState == "complete" && location.href != `+strconv.Quote(from)))
+		return err == nil && there // an error: the page went away while it was asked
+	})
 }
 
 func (b *browser) text() string {

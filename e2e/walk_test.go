@@ -56,10 +56,21 @@ func TestWalk(t *testing.T) {
 	b.mustShow("/account", "Your other sessions have ended: 1.")
 	p.mustRefuse(script, "7.4.3, 7.5.2: ended with all others")
 
+	// Back works as long as one is logged in: the browser has kept the page as it
+	// was, although it is not to be stored.
+	b.do(chromedp.Evaluate[chromedp.Void](`window.kept = true`))
+	b.open(p.url + "/nowhere")
+	b.back()
+	b.mustShow("/account", "You are logged in as john")
+	if !read(b, chromedp.Evaluate[bool](`window.kept === true`)) {
+		t.Error("the browser does not keep pages for Back, so that the next step shows nothing")
+	}
+
 	// Out, and no way back.
+	b.open(p.url + "/account") // what was kept is not fit to be driven
 	b.follow(chromedp.Click(chromedp.CSS(`form[action="/logout"] button`)))
 	b.mustShow("/login", "Log in")
-	b.do(chromedp.NavigateBack())
+	b.back()
 	if at := b.text(); strings.Contains(at, "You are logged in") || strings.Contains(at, "Your account") {
 		t.Errorf("14.3.1: after the logout, Back shows the account:\n%s", at)
 	}
