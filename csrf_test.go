@@ -2,9 +2,12 @@ package counterfoil_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -40,6 +43,7 @@ func TestCSRF(t *testing.T) {
 		{"3.5.1: a token that is one character short is refused", form(user.csrf[1:]), 403},
 		{"3.5.1: a changed token is refused", form(flip(user.csrf)), 403},
 		{"3.5.1: two tokens are refused, even if one is right", form(other.csrf + "&" + counterfoil.CSRFFieldName + "=" + user.csrf), 403},
+		{"3.5.1: in either order", form(user.csrf + "&" + counterfoil.CSRFFieldName + "=" + other.csrf), 403},
 		{"3.5.1: a token in a cookie only is refused", func(r *http.Request) {
 			r.AddCookie(&http.Cookie{Name: counterfoil.CSRFFieldName, Value: user.csrf})
 		}, 403},
@@ -66,6 +70,13 @@ func TestCSRF(t *testing.T) {
 		{"3.5.3: PUT is unsafe", func(r *http.Request) { r.Method = "PUT" }, 403},
 		{"3.5.3: DELETE is unsafe", func(r *http.Request) { r.Method = "DELETE" }, 403},
 		{"3.5.3: a method of one's own is unsafe", func(r *http.Request) { r.Method = "FROB" }, 403},
+		{"3.5.3: TRACE is unsafe", func(r *http.Request) { r.Method = "TRACE" }, 403},
+		{"3.5.3: HEAD is safe", func(r *http.Request) { r.Method = "HEAD" }, 200},
+		{"3.5.3: OPTIONS is safe", func(r *http.Request) { r.Method = "OPTIONS" }, 200},
+		{"req 16: none: the user himself sent it again", func(r *http.Request) {
+			form(user.csrf)(r)
+			r.Header.Set("Sec-Fetch-Site", "none")
+		}, 200},
 		{"req 16: cross-site by Fetch Metadata is refused", func(r *http.Request) {
 			form(user.csrf)(r)
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
@@ -127,6 +138,10 @@ func TestCSRF(t *testing.T) {
 			form("")(r)
 			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 		}, 400},
+		{"bad input: a request without a body, as only a test makes it", func(r *http.Request) {
+			form("")(r)
+			r.Body = nil
+		}, 403},
 		{"a multipart form holds a token, too", func(r *http.Request) { *r = *multipartForm(user) }, 200},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -219,13 +234,125 @@ func TestUpgradeChecksOrigin(t *testing.T) {
 	wantStatus(t, "a foreign page without our cookie has nothing to ride on", upgrade(s.browser(), "https://evil.example"), 200)
 }
 
+// Config.Origins: "further origins that posts may come from. Their posts need
+// the CSRF token like all others."
 func TestConfiguredOrigins(t *testing.T) {
-	s := newSite(t, counterfoil.Config{Origins: []string{"https://www.example.com"}})
+	const listed, unlisted = "https://www.example.com", "https://evil.example.com"
+	s := newSite(t, counterfoil.Config{Origins: []string{listed}})
 	b := s.visitor()
+	for _, c := range []struct {
+		why             string
+		origin, fetches string
+		token           string
+		want            int
+	}{
+		{"a listed origin that is a sibling is same-site to the browser", listed, "same-site", b.csrf, 200},
+		{"a listed origin elsewhere is cross-site", listed, "cross-site", b.csrf, 200},
+		{"an old browser sends no Fetch Metadata", listed, "", b.csrf, 200},
+		{"a listed origin needs the token, too", listed, "same-site", "", 403},
+		{"and from elsewhere", listed, "cross-site", "", 403},
+		{"and the right one", listed, "cross-site", flip(b.csrf), 403},
+		{"another sibling is not listed", unlisted, "same-site", b.csrf, 403},
+		{"another site is not listed", unlisted, "cross-site", b.csrf, 403},
+		{"our own origin and cross-site contradict each other", publicURL, "cross-site", b.csrf, 403},
+		{"our own origin and same-site, too", publicURL, "same-site", b.csrf, 403},
+		{"no origin vouches for a cross-site request", "", "cross-site", b.csrf, 403},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			r := b.request("POST", "/nothing", counterfoil.CSRFFieldName+"="+c.token)
+			r.Header.Del("Origin")
+			r.Header.Del("Sec-Fetch-Site")
+			if c.origin != "" {
+				r.Header.Set("Origin", c.origin)
+			}
+			if c.fetches != "" {
+				r.Header.Set("Sec-Fetch-Site", c.fetches)
+			}
+			wantStatus(t, c.why, b.copy().do(r), c.want)
+		})
+	}
 	r := b.request("POST", "/nothing", counterfoil.CSRFFieldName+"="+b.csrf)
-	r.Header.Del("Sec-Fetch-Site")
-	r.Header.Set("Origin", "https://www.example.com")
-	wantStatus(t, "a listed origin", b.do(r), 200)
+	r.Header["Origin"] = []string{listed, unlisted}
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	wantStatus(t, "a listed origin beside another", b.do(r), 403)
+}
+
+// The visitor is told which it was: no cookie at all, or one that is dead.
+func TestRefusalsAreToldApart(t *testing.T) {
+	var refused error
+	s := newSite(t, counterfoil.Config{ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+		refused = err
+		counterfoil.WriteError(w, r, err)
+	}})
+	dead := s.user("john")
+	dead.copy().post("/logout")
+	damaged := s.user("john")
+	damaged.cookies[cookieName] = "x"
+	for _, c := range []struct {
+		why  string
+		b    *browser
+		want error
+	}{
+		{"no cookie", s.browser(), counterfoil.ErrNoSession},
+		{"the cookie of a session that has ended", dead, counterfoil.ErrUnknownSession},
+		{"a cookie that can't be read", damaged, counterfoil.ErrUnknownSession},
+		{"a live session without its token", func() *browser { b := s.visitor(); b.csrf = ""; return b }(), counterfoil.ErrCSRF},
+	} {
+		wantStatus(t, c.why, c.b.post("/nothing"), 403)
+		if !errors.Is(refused, c.want) {
+			t.Errorf("%s: error %v, want %v", c.why, refused, c.want)
+		}
+	}
+}
+
+// A request with a bearer token has no CSRF token, and begins no session.
+func TestNoCSRFTokenOnABearerToken(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	res := s.withToken(s.client("john").Token, func(ctx context.Context) {
+		if token, err := counterfoil.CSRFToken(ctx); token != "" || !errors.Is(err, counterfoil.ErrNoSession) {
+			t.Errorf("token %q, error %v", token, err)
+		}
+	})
+	if len(res.Cookies()) != 0 {
+		t.Errorf("cookies %v", res.Cookies())
+	}
+}
+
+// net/http removes the temporary files of the request that it made. The handler
+// gets a copy of it, whose files must go as well.
+func TestUploadsAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	s := newSite(t, counterfoil.Config{MaxFormBytes: 1 << 10})
+	b := s.user("john")
+	var buf bytes.Buffer
+	w := multipart.NewWriter(&buf)
+	file, _ := w.CreateFormFile("file", "big")
+	file.Write(make([]byte, 64<<10))
+	w.Close()
+	during := 0
+	s.mux.HandleFunc("POST /upload", func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1); err != nil {
+			t.Error(err)
+		}
+		during = countFiles(t, dir)
+	})
+	r := b.request("POST", "/upload", buf.String())
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	r.Header.Set("X-CSRF-Token", b.csrf)
+	wantStatus(t, "an upload", b.do(r), 200)
+	if after := countFiles(t, dir); during != 1 || after != 0 {
+		t.Errorf("%d temporary files during the request, want 1; %d afterwards, want 0", during, after)
+	}
+}
+
+func countFiles(t *testing.T, dir string) int {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
 }
 
 // The token in the page is masked, so that compression leaks nothing: each page

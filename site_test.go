@@ -181,9 +181,13 @@ func (b *browser) request(method, path, form string) *http.Request {
 	return r
 }
 
-func (b *browser) do(r *http.Request) *http.Response {
+func (b *browser) do(r *http.Request) *http.Response { return b.pass(r, b.handler) }
+
+// pass sends a request through another handler than the site's, which has been
+// wrapped by Manager.Handler.
+func (b *browser) pass(r *http.Request, wrapped http.Handler) *http.Response {
 	rec := httptest.NewRecorder()
-	b.handler.ServeHTTP(rec, r)
+	wrapped.ServeHTTP(rec, r)
 	res := rec.Result()
 	for _, c := range res.Cookies() {
 		if c.MaxAge < 0 {
@@ -209,11 +213,34 @@ func (b *browser) copy() *browser {
 	return &c
 }
 
+// handle answers one request of the browser with a handler of the test's own.
+func (b *browser) handle(h http.HandlerFunc) *http.Response {
+	return b.pass(b.request("GET", "/", ""), b.Handler(h))
+}
+
+// within is handle for a request that must be answered with 200.
+func (b *browser) within(do func(ctx context.Context)) {
+	b.t.Helper()
+	res := b.handle(func(w http.ResponseWriter, r *http.Request) { do(r.Context()) })
+	wantStatus(b.t, "the request", res, 200)
+}
+
 // bearer asks who a token's session belongs to.
 func (s *site) bearer(token string) *http.Response {
-	r := httptest.NewRequest("GET", publicURL+"/me", nil)
+	return s.browser().do(bearerRequest("GET", token))
+}
+
+func bearerRequest(method, token string) *http.Request {
+	r := httptest.NewRequest(method, publicURL+"/me", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
-	return s.browser().do(r)
+	return r
+}
+
+// withToken runs a handler for a request that came with an access token.
+func (s *site) withToken(token string, do func(ctx context.Context)) *http.Response {
+	return s.browser().pass(bearerRequest("GET", token), s.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		do(r.Context())
+	})))
 }
 
 func body(res *http.Response) string {

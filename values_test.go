@@ -20,20 +20,6 @@ import (
 
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-// within runs a handler for one request of the browser, and fails the test if
-// it is not answered with 200.
-func (b *browser) within(do func(ctx context.Context)) {
-	b.t.Helper()
-	rec := httptest.NewRecorder()
-	b.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { do(r.Context()) })).ServeHTTP(rec, b.request("GET", "/", ""))
-	for _, c := range rec.Result().Cookies() {
-		b.cookies[c.Name] = c.Value
-	}
-	if rec.Code != 200 {
-		b.t.Errorf("status %d: %s", rec.Code, rec.Body)
-	}
-}
-
 func TestValues(t *testing.T) {
 	type item struct {
 		Name  string
