@@ -3,9 +3,12 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -38,6 +41,18 @@ func build(path string) error {
 	}
 	return nil
 }
+
+// lookAtSources opens the directories of the module. A result that "go test" has
+// cached is good until something changes that the test has opened, and what "go
+// build" opens it does not see, nor what is opened before the first test.
+var lookAtSources = sync.OnceValue(func() error {
+	return filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path != ".." && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir // such as .git, which always changes
+		}
+		return err
+	})
+})
 
 // find returns the path of the first of these programs that there is.
 func find(t testing.TB, names ...string) string {

@@ -32,6 +32,7 @@ type site struct {
 // printed.
 func newSite(t testing.TB, users ...string) *site {
 	t.Helper()
+	check(t, lookAtSources())
 	s := &site{t: t, dir: t.TempDir(), secrets: &secrets{}}
 	s.secrets.add("a password", password, another)
 	for _, name := range users {
