@@ -44,4 +44,3 @@ func (s *Server) isLogoutAgain(r *http.Request, err error) bool {
 	}
 	return false
 }
-

@@ -87,15 +87,11 @@ type guess struct {
 
 // check runs a guess through the throttle and returns the user if it is right.
 func (a *Accounts) check(ctx context.Context, g guess) (record, error) {
-	done, err := a.hasher.turn(ctx)
+	t, done, err := a.admit(ctx, g)
 	if err != nil {
 		return record{}, err
 	}
 	defer done()
-	t, err := a.admit(ctx, g)
-	if err != nil {
-		return record{}, err
-	}
 	// From here on the attempt counts, whether or not the visitor waits for it.
 	ctx = context.WithoutCancel(ctx)
 	ok, outdated, err := a.hasher.matches(t.user.hash, g.password)

@@ -32,29 +32,36 @@ type ticket struct {
 	place   string
 }
 
-// admit takes a place in both buckets, or says why not. It waits a while for a
-// place that another attempt may give back.
-func (a *Accounts) admit(ctx context.Context, g guess) (ticket, error) {
-	tired := time.NewTimer(patience)
-	defer tired.Stop()
+// admit waits for a turn at hashing and takes a place in both buckets, or says
+// why not. Call done when the attempt is over. It waits a while for a
+// place that another attempt may give back, without the turn meanwhile.
+func (a *Accounts) admit(ctx context.Context, g guess) (t ticket, done func(), err error) {
+	var tired <-chan time.Time
 	for {
+		if done, err = a.hasher.turn(ctx); err != nil {
+			return ticket{}, nil, err
+		}
 		news := a.outcomes.wait() // before looking, so that none is missed
 		t, v, err := a.tryAdmit(ctx, g)
+		if err == nil && v.wait == 0 && !v.hold {
+			return t, done, nil
+		}
+		done() // others hash while this one waits
 		switch {
 		case err != nil:
-			return ticket{}, failed("admit attempt", err)
+			return ticket{}, nil, failed("admit attempt", err)
 		case v.wait > 0:
-			return ticket{}, &ThrottledError{v.wait}
-		case !v.hold:
-			return t, nil
+			return ticket{}, nil, &ThrottledError{v.wait}
+		case tired == nil:
+			tired = time.After(patience)
 		}
 		select {
 		case <-news:
 		case <-time.After(100 * time.Millisecond): // the outcomes of other processes
-		case <-tired.C:
-			return ticket{}, &ThrottledError{firstWait}
+		case <-tired:
+			return ticket{}, nil, &ThrottledError{firstWait}
 		case <-ctx.Done():
-			return ticket{}, ctx.Err()
+			return ticket{}, nil, ctx.Err()
 		}
 	}
 }

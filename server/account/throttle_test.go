@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -332,9 +333,7 @@ func TestAttemptsOfADeadProcessFail(t *testing.T) {
 		dead := open(t, path)
 		add(t, dead, "john")
 		for range freePerson { // it dies before the passwords are checked
-			if _, err := dead.admit(t.Context(), guess{key: "john", address: here}); err != nil {
-				t.Fatal(err)
-			}
+			leave(t, dead, "john")
 		}
 		dead.Close()
 
@@ -358,14 +357,47 @@ func TestAttemptsOfADeadProcessFail(t *testing.T) {
 	})
 }
 
+// leave begins an attempt and does not finish it.
+func leave(t *testing.T, a *Accounts, name string) ticket {
+	t.Helper()
+	left, done, err := a.admit(t.Context(), guess{key: name, address: here})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done()
+	return left
+}
+
+// Who waits for the outcome of others' attempts holds nobody else up.
+func TestWaitingAttemptsLeaveTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := open(t, "")
+		add(t, a, "john")
+		add(t, a, "mary")
+		for range freePerson {
+			leave(t, a, "john")
+		}
+		var waiting sync.WaitGroup
+		for range 2 * cap(a.hasher.turns) {
+			waiting.Go(func() { wantThrottled(t, login(t, a, "john", good, here)) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := login(t, a, "mary", good, here); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("mary waited %v for john's attempts", waited)
+		}
+		waiting.Wait()
+	})
+}
+
 func TestOverdueAttemptCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := open(t, "")
 		add(t, a, "john")
-		overdue, err := a.admit(t.Context(), guess{key: "john", address: here})
-		if err != nil {
-			t.Fatal(err)
-		}
+		overdue := leave(t, a, "john")
 		time.Sleep(attemptLife + time.Second)
 		wantError(t, login(t, a, "john", "wrong", here), ErrCredentials)
 		if _, err := a.settle(t.Context(), overdue, false, ""); err != nil {
