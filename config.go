@@ -65,7 +65,7 @@ type Config struct {
 	MaxSessions int
 
 	// TokenLife is how long an access token works unless the session ends
-	// before. Zero: 10 minutes. At most 1 hour.
+	// before. Zero: 10 minutes. At most MaxTokenLife.
 	TokenLife time.Duration
 	// TokenAlgorithm signs access tokens. Empty: token.EdDSA.
 	TokenAlgorithm token.Algorithm
@@ -108,8 +108,10 @@ type Config struct {
 	OnStore func(ctx context.Context, method string) (context.Context, func(error))
 }
 
+// MaxTokenLife bounds Config.TokenLife.
+const MaxTokenLife = time.Hour
+
 const (
-	maxTokenLife = time.Hour
 	// retainMargin is how much longer than a token's life the log remembers
 	// that its session ended: more than clocks of nodes may differ.
 	retainMargin = 2 * time.Minute
@@ -165,7 +167,7 @@ func (c *Config) check() error {
 		{"RememberIdle", c.RememberIdle, time.Millisecond, maxLife},
 		{"RememberLifetime", c.RememberLifetime, time.Millisecond, maxLife},
 		{"AnonymousLifetime", c.AnonymousLifetime, time.Millisecond, maxLife},
-		{"TokenLife", c.TokenLife, time.Second, maxTokenLife},
+		{"TokenLife", c.TokenLife, time.Second, MaxTokenLife},
 		{"KeyLife", c.KeyLife, time.Hour, 10 * maxLife},
 		{"Bound", c.Bound, 10 * time.Millisecond, time.Hour},
 	} {

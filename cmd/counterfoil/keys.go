@@ -19,7 +19,9 @@ func (o *options) withKeys(ctx context.Context, do func(*counterfoil.Manager) er
 		if err != nil {
 			return err
 		}
-		err = manage(counterfoil.Config{Store: s, Secret: (*[32]byte)(secret)}, do)
+		// How long the servers' tokens live is not known here, so the old key is
+		// kept for as long as any can.
+		err = manage(counterfoil.Config{Store: s, Secret: (*[32]byte)(secret), TokenLife: counterfoil.MaxTokenLife}, do)
 		return explainKeys(err, path, made)
 	})
 }

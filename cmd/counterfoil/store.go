@@ -115,7 +115,7 @@ func (o *options) withStore(ctx context.Context, do func(store.Store) error) (er
 // withManager is withStore for whoever ends sessions.
 func (o *options) withManager(ctx context.Context, do func(*counterfoil.Manager) error) error {
 	return o.withStore(ctx, func(s store.Store) error {
-		return manage(counterfoil.Config{Store: s}, do)
+		return manage(counterfoil.Config{Store: s, TokenLife: counterfoil.MaxTokenLife}, do)
 	})
 }
 
