@@ -27,10 +27,13 @@ func openConn(f file, flags sqlite3.OpenFlag, busy time.Duration) (*conn, error)
 	err = errors.Join(
 		c.BusyTimeout(busy),
 		// FULL: a commit returns when its log is on the disk. NORMAL would lose
-		// the last logouts with the power.
+		// the last logouts with the power. On macOS an fsync reaches the disk
+		// only with fullfsync.
 		// FAST: deleted rows are overwritten where it costs no writing more.
 		c.Exec(`
 			PRAGMA synchronous = FULL;
+			PRAGMA fullfsync = ON;
+			PRAGMA checkpoint_fullfsync = ON;
 			PRAGMA secure_delete = FAST;
 			PRAGMA cell_size_check = ON;
 			PRAGMA trusted_schema = OFF;
