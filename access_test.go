@@ -3,7 +3,6 @@ package counterfoil_test
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http/httptest"
 	"strings"
@@ -132,29 +131,6 @@ func TestBearerIgnoresCookies(t *testing.T) {
 	wantStatus(t, "CookiesOnly leaves the header alone", only.bearer("anything"), 200)
 }
 
-// The signing keys outlive the process with a secret, and not without.
-func TestKeysOverARestart(t *testing.T) {
-	secret, other := &[32]byte{1}, &[32]byte{2}
-	st := newMemory()
-	first := newSite(t, counterfoil.Config{Store: st, Secret: secret})
-	grant := first.client("john")
-
-	again := newSite(t, counterfoil.Config{Store: st, Secret: secret})
-	wantStatus(t, "after a restart", again.bearer(grant.Token), 200)
-
-	moved := newSite(t, counterfoil.Config{Store: st, Secret: secret, PublicURL: "http://localhost:9999"})
-	wantStatus(t, "after a restart on another port", moved.bearer(grant.Token), 200)
-
-	keyless := newSite(t, counterfoil.Config{Store: st})
-	wantStatus(t, "without the secret", keyless.bearer(grant.Token), 401)
-	keyless.refresh(grant.RefreshToken) // sessions don't depend on keys
-
-	if m, err := counterfoil.New(counterfoil.Config{Store: st, Secret: other}); !errors.Is(err, token.ErrWrongSecret) {
-		t.Errorf("another secret: %v", err)
-		m.Close()
-	}
-}
-
 // A store that remembers a later time than this machine's clock shows: tokens
 // are good all the same, and nothing that has expired comes back.
 func TestClockWasSetBackOverARestart(t *testing.T) {
@@ -195,52 +171,6 @@ func later(s store.Session) store.Session {
 		}
 	}
 	return s
-}
-
-// D14, req 51: a rotation is followed by every process, in time, and undoes no
-// login.
-func TestKeyRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		st, secret := newMemory(), &[32]byte{1}
-		a := newSite(t, counterfoil.Config{Store: st, Secret: secret})
-		b := newSite(t, counterfoil.Config{Store: st, Secret: secret})
-		old := a.client("john")
-		if err := a.RotateKeys(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		wantStatus(t, "the old token at once", b.bearer(old.Token), 200)
-		seen := map[string]bool{}
-		for range 20 {
-			time.Sleep(time.Minute)
-			fresh := a.client("john")
-			wantStatus(t, "a new token, elsewhere", b.bearer(fresh.Token), 200)
-			seen[kid(t, fresh.Token)] = true
-		}
-		if len(seen) != 2 {
-			t.Errorf("%d keys signed, want the old and the new", len(seen))
-		}
-		time.Sleep(91 * 24 * time.Hour)
-		keys := a.Keys()
-		if newest := keys[len(keys)-1]; time.Since(newest.Created) > 90*24*time.Hour {
-			t.Errorf("the newest key is %v old", time.Since(newest.Created))
-		}
-		if same := b.Keys(); same[len(same)-1].ID != keys[len(keys)-1].ID {
-			t.Error("two processes have two newest keys")
-		}
-	})
-}
-
-func kid(t *testing.T, signed string) string {
-	head, _, _ := strings.Cut(signed, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(head)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var header struct{ Kid string }
-	if err := json.Unmarshal(raw, &header); err != nil {
-		t.Fatal(err)
-	}
-	return header.Kid
 }
 
 // req 23, 25: tokens are checked against their session, so another spelling or
@@ -289,5 +219,84 @@ func TestADumpOfTheStoreOpensNothing(t *testing.T) {
 	}
 	if b.me().User != "john" || s.refresh(grant.RefreshToken).Session.User() != "john" {
 		t.Error("the sessions don't live")
+	}
+}
+
+// IssueToken: "its life counts from the moment at which the session was seen
+// alive", not from the one at which it is signed.
+func TestTokenLifeCountsFromTheCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, counterfoil.Config{})
+		b := s.user("john")
+		start := time.Now()
+		var issued counterfoil.AccessToken
+		b.within(func(ctx context.Context) {
+			time.Sleep(4 * time.Second)
+			var err error
+			if issued, err = s.IssueToken(ctx); err != nil {
+				t.Fatal(err)
+			}
+		})
+		time.Sleep(time.Until(start.Add(10*time.Minute - time.Second)))
+		wantStatus(t, "before its end", s.bearer(issued.Token), 200)
+		time.Sleep(2 * time.Second)
+		wantStatus(t, "ten minutes after the check", s.bearer(issued.Token), 401)
+	})
+}
+
+// Late in a long request, such as an event stream, the session is looked up
+// again.
+func TestTokenLateInALongRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		s := newSite(t, counterfoil.Config{Store: st})
+		s.user("john").within(func(ctx context.Context) {
+			time.Sleep(20 * time.Minute)
+			issued, err := s.IssueToken(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(issued.ExpiresIn - time.Second)
+			wantStatus(t, "a token that was issued late", s.bearer(issued.Token), 200)
+			endElsewhere(t, st, "john")
+			if _, err := s.IssueToken(ctx); !errors.Is(err, counterfoil.ErrEnded) {
+				t.Errorf("a token after the end: error %v", err)
+			}
+		})
+	})
+}
+
+// 10 minutes are 10 minutes: a token does not renew itself.
+func TestATokenIssuesNoToken(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	s.withToken(s.user("john").me().Token, func(ctx context.Context) {
+		if issued, err := s.IssueToken(ctx); issued.Token != "" || !errors.Is(err, counterfoil.ErrNoSession) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// A token whose session is another user's is nobody's, even if we signed it.
+func TestSubjectIsTheSessionsUser(t *testing.T) {
+	st, secret := newMemory(), &[32]byte{1}
+	s := newSite(t, counterfoil.Config{Store: st, Secret: secret})
+	sid := s.client("mary").Session.ID()
+	sealed, _, err := st.Document(t.Context(), "keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := token.OpenKeyring(sealed, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]int{"mary": 200, "john": 401} {
+		signed, err := ring.Sign(token.Claims{
+			Issuer: publicURL, Audience: []string{publicURL}, Subject: user, SessionID: sid,
+			Expires: time.Now().Add(time.Minute),
+		}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, user+"'s token for mary's session", s.bearer(signed), want)
 	}
 }
