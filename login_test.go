@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/store"
-	"github.com/counterfoil/counterfoil/store/memory"
 )
 
 // 7.2.4, D10: a client can't choose its id, and a login always makes a new one.
@@ -223,139 +225,132 @@ func testParallelLoginsFromOneForm(t *testing.T, st store.Store) {
 	}
 }
 
-// D3, D8: what the list shows is what can be ended.
-func TestListAndEnd(t *testing.T) {
-	memory := memory.New(memory.Config{})
-	s := newSite(t, counterfoil.Config{Store: memory})
-	laptop, phone, mallory := s.user("john"), s.user("john"), s.user("mallory")
-	laptop.within(func(ctx context.Context) {
-		list, err := s.Sessions(ctx, "john")
-		if err != nil || len(list) != 2 {
-			t.Fatalf("%d sessions, %v", len(list), err)
+// An API client is a session like any other: it counts for the limit, and keeps
+// no cookie that could outlive a browser.
+func TestLoginClient(t *testing.T) {
+	s := newSite(t, counterfoil.Config{MaxSessions: 2})
+	first := s.client("john")
+	for range 2 {
+		grant, err := s.LoginClient(t.Context(), counterfoil.Login{User: "john", Remember: true}, counterfoil.Client{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, session := range list {
-			if session.Current() != (session.ID() == counterfoil.FromContext(ctx).ID()) {
-				t.Error("the wrong session is marked as this one")
-			}
+		if grant.Session.Persistent() || grant.Session.HasCookie() {
+			t.Error("it has a cookie that is kept")
 		}
-		if err := s.EndOwn(ctx, mallory.me().ID); !errors.Is(err, counterfoil.ErrNotFound) {
-			t.Errorf("8.2.2: ending another user's session: %v", err)
+		if life := grant.Session.Deadline().Sub(grant.Session.Created()); life != 30*24*time.Hour {
+			t.Errorf("remembered, it lives for %v", life)
 		}
-		for _, junk := range []string{"", "x", "../..", "' OR 1=1"} {
-			if err := s.EndOwn(ctx, junk); !errors.Is(err, counterfoil.ErrNotFound) {
-				t.Errorf("ending %q: %v", junk, err)
-			}
-		}
-		if err := s.EndOwn(ctx, phone.me().ID); err != nil {
-			t.Error(err)
-		}
-	})
-	if phone.me().User != "" || laptop.me().User != "john" || mallory.me().User != "mallory" {
-		t.Error("the wrong session has ended")
 	}
-	s.browser().within(func(ctx context.Context) {
-		if err := s.EndOwn(ctx, laptop.me().ID); !errors.Is(err, counterfoil.ErrNotFound) {
-			t.Errorf("a stranger ends a session: %v", err)
-		}
-	})
+	if list, err := s.Sessions(t.Context(), "john"); err != nil || len(list) != 2 {
+		t.Errorf("%d sessions live, %v; want 2", len(list), err)
+	}
+	s.wantDead("7.1.2: the oldest went", first.RefreshToken)
 }
 
-// 7.4.1, 7.4.2: whichever way sessions end, all that belongs to them is dead.
-func TestNothingWorksAfterTheEnd(t *testing.T) {
-	t.Run("memory", func(t *testing.T) {
-		testNothingWorksAfterTheEnd(t, func(*testing.T) store.Store { return newMemory() })
-	})
-	t.Run("sqlite", func(t *testing.T) {
-		testNothingWorksAfterTheEnd(t, func(t *testing.T) store.Store { return newSQLite(t) })
-	})
-}
-
-func testNothingWorksAfterTheEnd(t *testing.T, open func(*testing.T) store.Store) {
+// What can't stand in a token makes no session either.
+func TestLoginInputIsChecked(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
 	for _, c := range []struct {
-		why string
-		end func(*site, *browser) error
+		why   string
+		login counterfoil.Login
 	}{
-		{"logout by cookie", func(s *site, b *browser) error { b.copy().post("/logout"); return nil }},
-		{"logout by token", func(s *site, b *browser) error {
-			r := httptest.NewRequest("POST", publicURL+"/logout", nil)
-			r.Header.Set("Authorization", "Bearer "+b.me().Token)
-			s.browser().do(r)
-			return nil
-		}},
-		{"End", func(s *site, b *browser) error { return s.End(context.Background(), b.me().ID) }},
-		{"EndUser", func(s *site, b *browser) error { _, err := s.EndUser(context.Background(), "john"); return err }},
-		{"EndAll", func(s *site, b *browser) error { _, err := s.EndAll(context.Background()); return err }},
-		{"EndOthers from another device", func(s *site, b *browser) (err error) {
-			s.user("john").within(func(ctx context.Context) { _, err = s.EndOthers(ctx) })
-			return err
-		}},
-		{"EndOwn from another device", func(s *site, b *browser) (err error) {
-			id := b.me().ID
-			s.user("john").within(func(ctx context.Context) { err = s.EndOwn(ctx, id) })
-			return err
-		}},
-		{"a new login in the same browser", func(s *site, b *browser) error { b.copy().post("/login", "user", "john"); return nil }},
+		{"a user is somebody", counterfoil.Login{Name: "john"}},
+		{"the user is UTF-8", counterfoil.Login{User: "\xff"}},
+		{"the name is UTF-8", counterfoil.Login{User: "john", Name: "\xff"}},
+		{"methods are UTF-8", counterfoil.Login{User: "john", Methods: []string{"\xff"}}},
+		{"a method is one word", counterfoil.Login{User: "john", Methods: []string{"pwd otp"}}},
+		{"no method is empty", counterfoil.Login{User: "john", Methods: []string{""}}},
+		{"16 methods are enough", counterfoil.Login{User: "john", Methods: slices.Repeat([]string{"m"}, 17)}},
+		{"a user has 256 bytes at most", counterfoil.Login{User: strings.Repeat("x", store.MaxUser+1)}},
+	} {
+		if _, err := s.LoginClient(t.Context(), c.login, counterfoil.Client{}); err == nil {
+			t.Errorf("%s: a client was logged in", c.why)
+		}
+		c.login.InsecureAllowGET = true
+		s.visitor().within(func(ctx context.Context) {
+			if err := s.Login(ctx, c.login); err == nil {
+				t.Errorf("%s: a browser was logged in", c.why)
+			}
+		})
+		if list, err := s.Sessions(t.Context(), c.login.User); err != nil || len(list) != 0 {
+			t.Errorf("%s: %d sessions live, %v", c.why, len(list), err)
+		}
+	}
+}
+
+// The client chooses his User-Agent: whatever it is, he can log in, and what is
+// kept is text of a bounded length.
+func TestClientsTextIsCut(t *testing.T) {
+	for _, c := range []struct{ why, agent, want string }{
+		{"short text stays", "Mozilla/5.0 é", "Mozilla/5.0 é"},
+		{"long text is cut", strings.Repeat("x", 5000), strings.Repeat("x", store.MaxText)},
+		{"and not within a character", "x" + strings.Repeat("é", store.MaxText), "x" + strings.Repeat("é", store.MaxText/2-1)},
+		{"what is no text goes", "a\xffb\xc3", "ab"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			s := newSite(t, counterfoil.Config{Store: open(t)})
-			b := s.user("john")
-			token := b.me().Token
-			wantStatus(t, "the token before", s.bearer(token), 200)
-			if err := c.end(s, b); err != nil {
-				t.Fatal(err)
+			s := newSite(t, counterfoil.Config{ClientAddress: func(*http.Request) string { return c.agent }})
+			b := s.visitor()
+			r := b.request("POST", "/login", "user=john&"+counterfoil.CSRFFieldName+"="+b.csrf)
+			r.Header.Set("User-Agent", c.agent)
+			wantStatus(t, "login", b.do(r), 303)
+			if _, err := s.LoginClient(t.Context(), counterfoil.Login{User: "john"}, counterfoil.Client{UserAgent: c.agent, Address: c.agent}); err != nil {
+				t.Error(err)
 			}
-			if me := b.me(); me.User != "" || me.ID != "" {
-				t.Errorf("the cookie still is %+v", me)
+			list, err := s.Sessions(t.Context(), "john")
+			if err != nil || len(list) != 2 {
+				t.Fatalf("%d sessions, %v", len(list), err)
 			}
-			wantStatus(t, "the csrf token", b.post("/nothing"), 403)
-			wantStatus(t, "the access token", s.bearer(token), 401)
+			for _, session := range list {
+				if session.UserAgent() != c.want || session.Address() != c.want {
+					t.Errorf("user agent %q, address %q, want %q", session.UserAgent(), session.Address(), c.want)
+				}
+			}
 		})
 	}
 }
 
-func TestEndOthersNeedsAUser(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
-	s.visitor().within(func(ctx context.Context) {
-		if _, err := s.EndOthers(ctx); !errors.Is(err, counterfoil.ErrNoSession) {
-			t.Errorf("error %v", err)
-		}
-	})
-	if err := s.End(t.Context(), "no id"); !errors.Is(err, counterfoil.ErrNotFound) {
-		t.Errorf("error %v", err)
-	}
-}
-
-// A second logout is none: it answers like the first.
-func TestLogoutTwice(t *testing.T) {
+// Logout, a form, and a login in one request: how a site changes the user.
+func TestLogoutThenLoginInOneRequest(t *testing.T) {
 	s := newSite(t, counterfoil.Config{})
 	b := s.user("john")
+	old := b.copy()
 	b.within(func(ctx context.Context) {
-		for range 2 {
-			if err := s.Logout(ctx); err != nil {
-				t.Error(err)
-			}
+		if err := s.Logout(ctx); err != nil {
+			t.Error(err)
 		}
-		if counterfoil.FromContext(ctx).ID() != "" {
-			t.Error("there is still a session in the context")
+		if _, err := counterfoil.CSRFToken(ctx); err != nil {
+			t.Error(err)
 		}
-		if err := counter.Set(ctx, 1); !errors.Is(err, counterfoil.ErrEnded) {
-			t.Errorf("a value was set after the logout: %v", err)
+		if err := s.Login(ctx, counterfoil.Login{User: "mary", InsecureAllowGET: true}); err != nil {
+			t.Error(err)
 		}
 	})
+	if b.me().User != "mary" || old.me().User != "" {
+		t.Errorf("the browser is %q, the old cookie %q", b.me().User, old.me().User)
+	}
 }
 
-// 14.3.1: the answer to a logout clears what the browser has, and changes the
-// cookie, so that Back shows nothing.
-func TestLogoutClearsTheBrowser(t *testing.T) {
-	s := newSite(t, counterfoil.Config{})
-	res := s.user("john").post("/logout")
-	if got := res.Header.Get("Clear-Site-Data"); got != `"cache","cookies","storage"` {
-		t.Errorf("Clear-Site-Data is %s", got)
-	}
-	if c := res.Cookies(); len(c) != 1 || c[0].MaxAge >= 0 || c[0].Value != "" {
-		t.Errorf("cookies %v", c)
-	}
-	if res.Header.Get("Cache-Control") != "no-store" {
-		t.Error("the answer may be stored")
+// ErrNoHandler: a manager does not touch a session that another one found.
+func TestTwoManagers(t *testing.T) {
+	a, other := newSite(t, counterfoil.Config{}), newSite(t, counterfoil.Config{})
+	b := a.user("john")
+	b.within(func(ctx context.Context) {
+		_, issue := other.IssueToken(ctx)
+		_, others := other.EndOthers(ctx)
+		for method, err := range map[string]error{
+			"Login":      other.Login(ctx, counterfoil.Login{User: "mary", InsecureAllowGET: true}),
+			"Logout":     other.Logout(ctx),
+			"Rotate":     other.Rotate(ctx),
+			"IssueToken": issue,
+			"EndOthers":  others,
+		} {
+			if !errors.Is(err, counterfoil.ErrNoHandler) {
+				t.Errorf("%s: error %v", method, err)
+			}
+		}
+	})
+	if b.me().User != "john" {
+		t.Error("the session has changed")
 	}
 }

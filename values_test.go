@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/counterfoil/counterfoil"
@@ -236,4 +237,149 @@ func TestLogoutIsNotUndoneByAConcurrentRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A Set that waits for the commit goes where its user goes: along with his own
+// login, and never into another user's session.
+func TestPendingChangesStayWithTheirUser(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	for _, c := range []struct {
+		why        string
+		browser    *browser
+		user       string
+		want, then int // in the same request, and in the next
+	}{
+		{"a visitor's go along with his login", s.visitor(), "john", 42, 42},
+		{"john's go along with his second login", s.user("john"), "john", 42, 42},
+		{"john's don't pass to mary", s.user("john"), "mary", 0, 0},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			c.browser.within(func(ctx context.Context) {
+				counter.Set(ctx, 42)
+				if err := s.Login(ctx, counterfoil.Login{User: c.user, InsecureAllowGET: true}); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := counter.Get(ctx); got != c.want || err != nil {
+					t.Errorf("after the login the value is %d, %v, want %d", got, err, c.want)
+				}
+			})
+			if me := c.browser.me(); me.User != c.user || me.Counter != c.then {
+				t.Errorf("%+v, want the value %d", me, c.then)
+			}
+		})
+	}
+}
+
+// What was read before a login is not what the new session holds.
+func TestValuesAreReadAnewAfterALogin(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	b := s.user("john")
+	b.get("/count")
+	b.within(func(ctx context.Context) {
+		if got, _ := counter.Get(ctx); got != 1 {
+			t.Errorf("john's value is %d", got)
+		}
+		if err := s.Login(ctx, counterfoil.Login{User: "mary", InsecureAllowGET: true}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := counter.Get(ctx); got != 0 || err != nil {
+			t.Errorf("mary reads john's value %d, %v", got, err)
+		}
+	})
+}
+
+// Update sees what this request has set and what others have saved, and so does
+// whoever reads after it.
+func TestUpdateSeesTheNewest(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	b := s.user("john")
+	other := counterfoil.NewKey[int]("other")
+	increment := func(n int) (int, error) { return n + 1, nil }
+	want := func(ctx context.Context, what string, key counterfoil.Key[int], want int) {
+		t.Helper()
+		if got, err := key.Get(ctx); got != want || err != nil {
+			t.Errorf("%s: %d, %v, want %d", what, got, err, want)
+		}
+	}
+	b.within(func(ctx context.Context) {
+		counter.Set(ctx, 5)
+		if err := counter.Update(ctx, increment); err != nil {
+			t.Error(err)
+		}
+		want(ctx, "set, then updated", counter, 6)
+	})
+	if got := b.me().Counter; got != 6 {
+		t.Errorf("saved: %d, want 6", got)
+	}
+	b.within(func(ctx context.Context) {
+		want(ctx, "before", counter, 6)
+		b.copy().within(func(ctx context.Context) { other.Set(ctx, 9) })
+		if err := counter.Update(ctx, increment); err != nil {
+			t.Error(err)
+		}
+		want(ctx, "after the update", counter, 7)
+		want(ctx, "what another request saved meanwhile", other, 9)
+	})
+}
+
+// Delete takes effect like Set, but there is nothing to delete where there is no
+// session.
+func TestDeleteBeginsNoSession(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	b := s.browser()
+	b.within(func(ctx context.Context) {
+		if err := counter.Delete(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies %v", b.cookies)
+	}
+}
+
+// All zero Keys would be one: they are refused.
+func TestZeroKey(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	var zero counterfoil.Key[int]
+	s.user("john").within(func(ctx context.Context) {
+		_, get := zero.Get(ctx)
+		update := zero.Update(ctx, func(n int) (int, error) { return n, nil })
+		for method, err := range map[string]error{"Get": get, "Set": zero.Set(ctx, 1), "Delete": zero.Delete(ctx), "Update": update} {
+			if err == nil || !strings.Contains(err.Error(), "NewKey") {
+				t.Errorf("%s: error %v", method, err)
+			}
+		}
+	})
+}
+
+// 16.2.5: a value may be a secret of the application; an error does not quote it.
+func TestErrorsDoNotQuoteValues(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	b := s.user("john")
+	b.within(func(ctx context.Context) { counterfoil.NewKey[int]("otp").Set(ctx, 918273) })
+	b.within(func(ctx context.Context) {
+		_, err := counterfoil.NewKey[int16]("otp").Get(ctx)
+		if err == nil || strings.Contains(err.Error(), "918273") || !strings.Contains(err.Error(), `"otp"`) {
+			t.Errorf("error %v: it names the key, and no value", err)
+		}
+	})
+}
+
+// Context first: a caller's own deadline bounds the look at the store.
+func TestGetKeepsItsCallersDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := &faultSwitch{methods: []string{"Values"}}
+		hang.fault.Hang = true
+		s := newSite(t, counterfoil.Config{Store: hang.store(newMemory())})
+		b := s.user("john")
+		hang.on.Store(true)
+		b.within(func(ctx context.Context) {
+			short, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			start := time.Now()
+			if _, err := counter.Get(short); !errors.Is(err, counterfoil.ErrUnavailable) || time.Since(start) != time.Second {
+				t.Errorf("after %v: error %v", time.Since(start), err)
+			}
+		})
+	})
 }
