@@ -9,7 +9,23 @@ import (
 type address struct {
 	public   string // for everybody: the origin of the site
 	open     string // on this machine
-	loopback bool   // the server can be reached from this machine alone
+	port     int
+	loopback bool // the server can be reached from this machine alone
+}
+
+// alsoOurs returns the other origins under which a browser on this machine may
+// have opened the server's own pages.
+func (a address) alsoOurs() []string {
+	if !a.loopback {
+		return nil
+	}
+	var others []string
+	for _, host := range []string{"localhost", "127.0.0.1", "::1"} {
+		if o := origin(host, a.port); o != a.public {
+			others = append(others, o)
+		}
+	}
+	return others
 }
 
 // address derives it from the flags and from where the server listens by now.
@@ -18,7 +34,7 @@ func (c *serveCmd) address(at *net.TCPAddr) (address, error) {
 	if err != nil {
 		return address{}, usagef("--listen %q: write host:port", c.Listen)
 	}
-	a := address{public: c.PublicURL, loopback: at.IP.IsLoopback()}
+	a := address{public: c.PublicURL, port: at.Port, loopback: at.IP.IsLoopback()}
 	a.open = origin(host, at.Port)
 	if a.loopback || at.IP.IsUnspecified() {
 		// Browsers take Secure cookies and passkeys there, but not on 127.0.0.1.

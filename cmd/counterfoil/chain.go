@@ -20,8 +20,9 @@ import (
 //
 // where the MAC covers the line and the MAC of the line before, under a key
 // derived from the secret file. Who changes, removes, inserts or reorders lines
-// without the secret breaks it, and [verifyLog] tells where. Lines cut off at
-// the end of a log don't show: ship the log elsewhere as it is written.
+// without the secret breaks it, and [verifyLog] tells where. What does not show
+// is a log cut off at its end, and a whole run taken out: ship the log elsewhere
+// as it is written.
 //
 // It is an io.Writer for a slog handler, which makes one Write for each line.
 type chain struct {
@@ -75,8 +76,8 @@ func link(key []byte, run string, n int, last, text []byte) []byte {
 const maxLogLine = 1 << 20
 
 // verifyLog reads a log of one or several processes and returns how many lines
-// and runs it has. Text before the chain, such as a journal puts there, and
-// lines without one are passed over.
+// and runs it has. Lines that serve prints without the log, such as the link for
+// the first user, are passed over; a line of a log without a chain is not.
 //
 // Its error names the first line that does not continue the chain.
 func verifyLog(log io.Reader, s *secret) (lines, runs int, err error) {
@@ -89,6 +90,9 @@ func verifyLog(log io.Reader, s *secret) (lines, runs int, err error) {
 	scanner.Buffer(nil, maxLogLine)
 	for number := 1; scanner.Scan(); number++ {
 		text, value, ok := cutChain(scanner.Text())
+		if !ok && strings.Contains(scanner.Text(), "msg=") {
+			return lines, len(seen), fmt.Errorf("line %d has no chain at its beginning: serve did not write it so", number)
+		}
 		if !ok {
 			continue
 		}
@@ -110,7 +114,7 @@ func verifyLog(log io.Reader, s *secret) (lines, runs int, err error) {
 
 // cutChain splits a line into its text and the value of its chain.
 func cutChain(line string) (text, value string, ok bool) {
-	_, rest, ok := strings.Cut(line, chainField)
+	rest, ok := strings.CutPrefix(line, chainField)
 	if !ok {
 		return "", "", false
 	}

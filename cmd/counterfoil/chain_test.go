@@ -27,7 +27,9 @@ func TestChain(t *testing.T) {
 	}{
 		{"as it was written", intact, key, false},
 		{"of two processes, one after the other", intact + "\n" + b.String(), key, false},
-		{"with a journal's prefix and its own lines", "-- boot --\nhost counterfoil[7]: " + strings.ReplaceAll(intact, "\nchain=", "\nhost counterfoil[7]: chain="), key, false},
+		{"with the line for the first user, which is not of the log", "There are no users yet.\n" + intact, key, false},
+		{"a line without a chain is added", intact + "\ntime=2026-01-01T00:00:00Z level=INFO msg=audit event=login", key, true},
+		{"something is put before a line", strings.Replace(intact, "\nchain=", "\ntime=2026-01-01T00:00:00Z msg=audit name=forged chain=", 1), key, true},
 		{"a line is changed", strings.Replace(intact, "n=2", "n=3", 1), key, true},
 		{"a line is removed", edit(func(l []string) []string { return slices.Delete(l, 2, 3) }), key, true},
 		{"the first line is removed", edit(func(l []string) []string { return l[1:] }), key, true},

@@ -68,6 +68,17 @@ func readSecret(path string) (*secret, error) {
 	return (*secret)(raw), nil
 }
 
+// copySecret makes the file where the file system has no links. Who reads it in
+// between finds it damaged and has to start again.
+func copySecret(s secret, path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "%x\n", s[:])
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
 // makeSecret makes the file, whole or not at all: of several servers that start
 // at once, one does, and the others read what it wrote.
 func makeSecret(path string) error {
@@ -82,7 +93,11 @@ func makeSecret(path string) error {
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	return os.Link(file.Name(), path) // fails where the file exists
+	err = os.Link(file.Name(), path) // fails where the file exists
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return copySecret(s, path)
 }
 
 // explainKeys turns "the secret does not open the keys" into what to do about

@@ -10,6 +10,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server"
 	"github.com/counterfoil/counterfoil/server/account"
@@ -35,6 +37,9 @@ func (c *serveCmd) Validate() error {
 		if d <= 0 {
 			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
 		}
+	}
+	if c.MaxSessions < 0 {
+		return errors.New("--max-sessions takes a number, or 0 for no limit")
 	}
 	return nil
 }
@@ -79,7 +84,9 @@ func (c *serveCmd) newServer(o *options, addr net.Addr, sessions store.Store, ac
 	if err != nil {
 		return nil, "", err
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret), nil)))
+	if !term.IsTerminal(int(os.Stderr.Fd())) { // a person reads: nothing is kept
+		slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret), nil)))
+	}
 	a, err := c.address(addr.(*net.TCPAddr))
 	if err != nil {
 		return nil, "", err
@@ -108,11 +115,9 @@ func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]b
 		TokenLife:    c.TokenLife,
 		Bound:        c.Bound,
 	}
-	if c.MaxSessions <= 0 {
+	if c.MaxSessions == 0 {
 		config.MaxSessions = -1 // no limit; there, zero is the default
 	}
-	if a.loopback {
-		config.Origins = []string{a.open}
-	}
+	config.Origins = a.alsoOurs()
 	return config
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/account"
+	"github.com/counterfoil/counterfoil/store"
 )
 
 type sessionEndCmd struct {
@@ -39,7 +41,22 @@ func (c *sessionEndCmd) Run(ctx context.Context, o *options) error {
 	case c.All:
 		return o.withManager(ctx, func(m *counterfoil.Manager) error { return printEnded(m.EndAll(ctx)) })
 	}
-	return o.withManager(ctx, func(m *counterfoil.Manager) error {
+	return o.withStore(ctx, func(s store.Store) error { return c.endOne(ctx, s) })
+}
+
+// endOne tells a session that ended from one that was not there: a mistyped id
+// must not look like success.
+func (c *sessionEndCmd) endOne(ctx context.Context, s store.Store) error {
+	sid, err := store.ParseSID(c.SID)
+	if err != nil {
+		return usageError{err}
+	}
+	if _, err := s.Find(ctx, sid); errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no live session %s: see session list", c.SID)
+	} else if err != nil {
+		return err
+	}
+	return manage(counterfoil.Config{Store: s, TokenLife: counterfoil.MaxTokenLife}, func(m *counterfoil.Manager) error {
 		if err := m.End(ctx, c.SID); err != nil {
 			return err
 		}

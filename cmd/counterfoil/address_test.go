@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net"
+	"slices"
+	"testing"
+)
+
+// Plain http is for this machine alone, and there a person may have typed any of
+// its names.
+func TestAddress(t *testing.T) {
+	loopback, any := net.IPv4(127, 0, 0, 1), net.IPv4zero
+	for _, c := range []struct {
+		why           string
+		listen, given string
+		ip            net.IP
+		public, open  string
+		others        []string
+	}{
+		{"the default", "localhost:8080", "", loopback, "http://localhost:8080", "http://localhost:8080", []string{"http://127.0.0.1:8080", "http://[::1]:8080"}},
+		{"by number it is opened by name", "127.0.0.1:8080", "", loopback, "http://localhost:8080", "http://localhost:8080", []string{"http://127.0.0.1:8080", "http://[::1]:8080"}},
+		{"behind a proxy on this machine", "localhost:8080", "https://app.example", loopback, "https://app.example", "http://localhost:8080",
+			[]string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"}},
+		{"beyond this machine nothing but the public URL", ":8080", "https://app.example", any, "https://app.example", "http://localhost:8080", nil},
+		{"plain http beyond this machine is refused", ":8080", "", any, "", "", nil},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			serve := serveCmd{Listen: c.listen, PublicURL: c.given}
+			a, err := serve.address(&net.TCPAddr{IP: c.ip, Port: 8080})
+			if refused := err != nil; refused != (c.public == "") {
+				t.Fatalf("error %v", err)
+			}
+			if a.public != c.public || a.open != c.open || !slices.Equal(a.alsoOurs(), c.others) {
+				t.Errorf("public %q, open %q, others %q", a.public, a.open, a.alsoOurs())
+			}
+		})
+	}
+}
