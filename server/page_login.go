@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/pages"
@@ -54,7 +55,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	remember := form["remember"] != "" // a box that is not ticked is not sent
+	remember := isTicked(form["remember"])
 	login, err := s.authenticate(r, form["username"], form["password"], s.deviceOf(r))
 	if err == nil {
 		login.Remember = remember
@@ -66,6 +67,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	s.rememberDevice(w, r, login.User)
 	http.Redirect(w, r, localPath(form["next"]), http.StatusSeeOther)
+}
+
+// isTicked reads a box of a form. One that is not ticked is not sent; programs
+// may say so in words.
+func isTicked(value string) bool {
+	return value != "" && value != "0" && !strings.EqualFold(value, "false")
 }
 
 // loginAgain shows the form once more where another try may help.

@@ -47,6 +47,12 @@ func (c *setupCode) renew() string {
 	return code
 }
 
+func (c *setupCode) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.digest, c.expires = [sha256.Size]byte{}, time.Time{}
+}
+
 func (c *setupCode) matches(code string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,6 +96,9 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request) {
 	}
 	// The code is used up by what it makes: of two at once, one wins.
 	user, err := s.accounts.AddFirst(r.Context(), form["username"], form["password"])
+	if err == nil || errors.Is(err, account.ErrNotEmpty) {
+		s.setup.forget() // nor does it work when there is no user once more
+	}
 	if err != nil {
 		s.setUpAgain(w, r, err, p)
 		return

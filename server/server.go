@@ -86,7 +86,7 @@ func New(c Config) (*Server, error) {
 		log:      cmp.Or(c.Logger, slog.Default()),
 		proxies:  c.TrustedProxies,
 		origin:   http.NewCrossOriginProtection(),
-		secure:   !strings.HasPrefix(c.Sessions.PublicURL, "http://"),
+		secure:   !strings.HasPrefix(strings.ToLower(c.Sessions.PublicURL), "http://"),
 	}
 	if err := s.openSessions(c.Sessions); err != nil {
 		return nil, err

@@ -55,4 +55,10 @@ func TestSetup(t *testing.T) {
 	}
 	want(t, c.get(path), 404)
 	want(t, c.login(users[0].Name, another), 303)
+
+	// The code is spent, even when there is no user once more.
+	_, err = s.accounts.Delete(t.Context(), users[0].ID)
+	check(t, err)
+	visitor := s.newClient()
+	want(t, visitor.post("/setup", visitor.token("/setup"), "code", code, "username", "thief", "password", another), 403)
 }

@@ -130,12 +130,18 @@ func openFile(path string) (*sql.DB, error) {
 		}
 	}
 	query := url.Values{
-		"modeof":  {path},
 		"_txlock": {"immediate"}, // what a transaction reads stays true until it commits
 		"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"},
 	}
+	if runtime.GOOS != "windows" { // where files have no such modes
+		query.Set("modeof", path)
+	}
+	place := filepath.ToSlash(path)
+	if !strings.HasPrefix(place, "/") {
+		place = "/" + place // a drive letter
+	}
 	// SQLite takes a plus sign for itself, not for a space.
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
+	dsn := url.URL{Scheme: "file", Path: place, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
 	db, err := driver.Open(dsn.String())
 	if err != nil {
 		return nil, err
