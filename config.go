@@ -203,8 +203,8 @@ func (c *Config) checkPublicURL() error {
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.InsecureHTTP {
 		return fmt.Errorf("counterfoil: public URL %q: plain http would show every session to the network: use https (or InsecureHTTP, if you must)", c.PublicURL)
 	}
-	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
-	return nil
+	c.PublicURL, err = parseOrigin(c.PublicURL) // one spelling
+	return err
 }
 
 // parseOrigin returns the origin of a URL as a browser writes it in an Origin
