@@ -103,7 +103,10 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 	for _, w := range config.ContextWords {
 		a.words = append(a.words, wordsOf(w)...)
 	}
-	if err := errors.Join(a.migrate(ctx), a.purge(ctx)); err != nil {
+	if err = a.migrate(ctx); err == nil {
+		err = a.purge(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("account: open %s: %w", path, err), db.Close())
 	}
 	return a, nil

@@ -34,7 +34,7 @@ func humanTime(now, t time.Time) string {
 	case d.Abs() > 45*day:
 		return t.UTC().Format("2 January 2006")
 	case d < 0:
-		return "in " + humanDuration(-d)
+		return "in " + humanDuration((-d).Round(time.Minute)) // an hour from now is not "in 59 minutes"
 	default:
 		return humanDuration(d) + " ago"
 	}

@@ -17,6 +17,7 @@ func TestMoment(t *testing.T) {
 		{"rounded down", 3*time.Minute + 59*time.Second, "3 minutes ago"},
 		{"hours", 23*time.Hour + 59*time.Minute, "23 hours ago"},
 		{"a day", 24 * time.Hour, "1 day ago"},
+		{"ahead, and a moment has passed", -time.Hour + time.Second, "in 1 hour"},
 		{"ahead", -90 * time.Minute, "in 1 hour"},
 		{"as long as a session may last", -30 * day, "in 30 days"},
 		{"so long ago that the date says more", 46 * day, "8 October 2026"},
