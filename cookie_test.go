@@ -157,31 +157,3 @@ func TestSecretsAreRandom(t *testing.T) {
 		}
 	}
 }
-
-func TestConfigIsChecked(t *testing.T) {
-	for _, c := range []struct {
-		why    string
-		config counterfoil.Config
-		want   string
-	}{
-		{"plain http would show every session", counterfoil.Config{PublicURL: "http://app.example.com"}, "use https"},
-		{"a path is no origin", counterfoil.Config{PublicURL: "https://app.example.com/app"}, "scheme and host"},
-		{"a password does not belong there", counterfoil.Config{PublicURL: "https://a:b@app.example.com"}, "scheme and host"},
-		{"an origin has no slash", counterfoil.Config{Origins: []string{"https://a.example/"}}, "scheme and host"},
-		{"an origin has no default port", counterfoil.Config{Origins: []string{"https://a.example:443"}}, "scheme and host"},
-		{"no life is negative", counterfoil.Config{IdleTimeout: -1}, "IdleTimeout"},
-		{"3.3.5: no cookie lives for more than 400 days", counterfoil.Config{RememberLifetime: 401 * 24 * time.Hour}, "RememberLifetime"},
-		{"a token lives for an hour at most", counterfoil.Config{TokenLife: 2 * time.Hour}, "TokenLife"},
-	} {
-		t.Run(c.why, func(t *testing.T) {
-			m, err := counterfoil.New(c.config)
-			if err == nil {
-				m.Close()
-				t.Fatal("accepted")
-			}
-			if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%q does not say %q", err, c.want)
-			}
-		})
-	}
-}

@@ -225,3 +225,58 @@ func TestPanicSavesNothing(t *testing.T) {
 		t.Errorf("the value is %d", got)
 	}
 }
+
+// 103 is a hint before the answer, 101 is the answer.
+func TestInformationalAnswers(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	for _, c := range []struct {
+		why    string
+		status int
+		want   error
+	}{
+		{"after 103 Early Hints the answer is still to come", http.StatusEarlyHints, nil},
+		{"101 Switching Protocols ends the headers", http.StatusSwitchingProtocols, counterfoil.ErrCommitted},
+	} {
+		b := s.user("john")
+		var err error
+		b.handle(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(c.status)
+			err = counter.Set(r.Context(), 7)
+		})
+		if err != c.want {
+			t.Errorf("%s: Set returned %v, want %v", c.why, err, c.want)
+		}
+	}
+}
+
+// D6: once the answer has begun, no session can begin.
+func TestNoSessionBeginsAfterTheHeaders(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	res := s.browser().handle(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		if token, err := counterfoil.CSRFToken(r.Context()); token != "" || !errors.Is(err, counterfoil.ErrCommitted) {
+			t.Errorf("CSRFToken: %q, %v", token, err)
+		}
+		if err := counter.Set(r.Context(), 1); !errors.Is(err, counterfoil.ErrCommitted) {
+			t.Errorf("Set: %v", err)
+		}
+	})
+	if len(res.Cookies()) != 0 {
+		t.Errorf("cookies %v", res.Cookies())
+	}
+}
+
+// 16.2.5: what is logged about a late change names the route: a path may hold a
+// secret of the application.
+func TestTheLogHoldsNoPath(t *testing.T) {
+	var log strings.Builder
+	s := newSite(t, counterfoil.Config{Logger: textLogger(&log)})
+	s.mux.HandleFunc("GET /reset/{code}", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		counter.Set(r.Context(), 1)
+	})
+	s.user("john").get("/reset/918273?code=918273")
+	if text := log.String(); strings.Contains(text, "918273") || !strings.Contains(text, "/reset/{code}") {
+		t.Errorf("the log says %q", text)
+	}
+}
