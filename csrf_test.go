@@ -271,7 +271,12 @@ func TestConfiguredOrigins(t *testing.T) {
 			wantStatus(t, c.why, b.copy().do(r), c.want)
 		})
 	}
-	r := b.request("POST", "/nothing", counterfoil.CSRFFieldName+"="+b.csrf)
+	both := newSite(t, counterfoil.Config{Origins: []string{publicURL}}).visitor()
+	r := both.request("POST", "/nothing", counterfoil.CSRFFieldName+"="+both.csrf)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	wantStatus(t, "our own origin, listed as well, is none that may be cross-site", both.do(r), 403)
+
+	r = b.request("POST", "/nothing", counterfoil.CSRFFieldName+"="+b.csrf)
 	r.Header["Origin"] = []string{listed, unlisted}
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	wantStatus(t, "a listed origin beside another", b.do(r), 403)

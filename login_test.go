@@ -314,6 +314,16 @@ func TestClientsTextIsCut(t *testing.T) {
 	}
 }
 
+// The idle time-out that is kept is one that can happen: throttles count in it.
+func TestIdleTimeoutIsCutToTheLifetime(t *testing.T) {
+	st := newMemory()
+	newSite(t, counterfoil.Config{Store: st, IdleTimeout: 5 * time.Hour, Lifetime: time.Hour}).user("john")
+	rows, err := st.List(t.Context(), store.Query{User: "john"})
+	if err != nil || len(rows) != 1 || rows[0].Idle != time.Hour {
+		t.Errorf("%+v, %v", rows, err)
+	}
+}
+
 // Logout, a form, and a login in one request: how a site changes the user.
 func TestLogoutThenLoginInOneRequest(t *testing.T) {
 	s := newSite(t, counterfoil.Config{})
