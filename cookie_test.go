@@ -128,6 +128,7 @@ func TestRememberedCookie(t *testing.T) {
 
 // 7.2.3: 100,000 secrets: no duplicate, one length, no bias.
 func TestSecretsAreRandom(t *testing.T) {
+	t.Parallel() // it takes a while
 	s := newSite(t, counterfoil.Config{})
 	const n = 100_000
 	seen := make(map[string]bool, n)

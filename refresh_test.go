@@ -152,7 +152,10 @@ func testParallelRefreshes(t *testing.T, st store.Store) {
 }
 
 // req 26: a refresh that races a logout mints nothing usable.
-func TestRefreshRacesLogout(t *testing.T) { onEachStore(t, testRefreshRacesLogout) }
+func TestRefreshRacesLogout(t *testing.T) {
+	t.Parallel() // it takes a while
+	onEachStore(t, testRefreshRacesLogout)
+}
 
 func testRefreshRacesLogout(t *testing.T, st store.Store) {
 	s := newSite(t, counterfoil.Config{Store: st})

@@ -13,6 +13,7 @@ import (
 
 // 7.3.1, 7.3.2: idle and absolute time-outs, on the server.
 func TestTimeouts(t *testing.T) {
+	t.Parallel() // it takes a while
 	const remember, day = true, 24 * time.Hour
 	for _, c := range []struct {
 		why      string

@@ -13,6 +13,7 @@ import (
 // D7: a session that is used a thousand times a minute is written once a
 // minute, in one batch with the others, and its last use is not lost.
 func TestTouchesAreThrottledAndBatched(t *testing.T) {
+	t.Parallel() // it takes a while
 	synctest.Test(t, func(t *testing.T) {
 		config, calls := countingConfig()
 		s := newSite(t, config)
