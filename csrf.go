@@ -132,14 +132,13 @@ func (x *exchange) guard(r *http.Request) error {
 // not be ours. A request with neither header comes from no current browser; we
 // let the token alone decide about it, which a forger does not have.
 func (m *Manager) checkOrigin(r *http.Request) error {
-	site := r.Header.Get("Sec-Fetch-Site")
-	if origins := r.Header.Values("Origin"); len(origins) == 1 && origins[0] != m.config.PublicURL && slices.Contains(m.config.Origins, origins[0]) {
+	site, origins := r.Header.Get("Sec-Fetch-Site"), r.Header.Values("Origin")
+	if len(origins) == 1 && origins[0] != m.config.PublicURL && slices.Contains(m.config.Origins, origins[0]) {
 		return nil // ours by configuration, though another origin to the browser
 	}
 	if site != "" && site != "same-origin" && site != "none" {
 		return ErrCrossOrigin
 	}
-	origins := r.Header.Values("Origin")
 	switch {
 	case len(origins) == 0:
 		return nil

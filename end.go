@@ -54,12 +54,12 @@ func (m *Manager) End(ctx context.Context, id string) error {
 	if err != nil {
 		return wrap(ErrNotFound, err)
 	}
-	record, err := m.store.Find(ctx, sid)
-	if errors.Is(err, store.ErrNotFound) {
+	record, err := m.find(ctx, sid)
+	if errors.Is(err, ErrEnded) {
 		return nil
 	}
 	if err != nil {
-		return fromStore(err)
+		return err
 	}
 	return m.endFound(ctx, &record)
 }
@@ -82,12 +82,12 @@ func (m *Manager) EndOwn(ctx context.Context, id string) error {
 	if err != nil || user == "" {
 		return ErrNotFound
 	}
-	record, err := m.store.Find(ctx, sid)
-	if errors.Is(err, store.ErrNotFound) || (err == nil && record.User != user) {
+	record, err := m.find(ctx, sid)
+	if errors.Is(err, ErrEnded) || (err == nil && record.User != user) {
 		return ErrNotFound
 	}
 	if err != nil {
-		return fromStore(err)
+		return err
 	}
 	return m.endFound(ctx, &record)
 }

@@ -105,7 +105,12 @@ func (m *Manager) openKeyring(ctx context.Context) error {
 	return err
 }
 
+// readKeys takes over what is in the store. Without a secret the keys are not
+// there.
 func (m *Manager) readKeys(ctx context.Context) error {
+	if m.config.Secret == nil {
+		return nil
+	}
 	data, version, err := m.store.Document(ctx, keysDocument)
 	if err != nil {
 		return err
@@ -145,10 +150,8 @@ func (m *Manager) useKeys(ring *token.Keyring, version uint64) {
 func (m *Manager) tendKeys(ctx context.Context) error {
 	m.keys.mu.Lock()
 	defer m.keys.mu.Unlock()
-	if m.config.Secret != nil {
-		if err := m.readKeys(ctx); err != nil {
-			return err
-		}
+	if err := m.readKeys(ctx); err != nil {
+		return err
 	}
 	if m.clock.Now().Sub(newestKey(m.Keys()).Created) < m.config.KeyLife {
 		return nil
@@ -164,10 +167,8 @@ func (m *Manager) tendKeys(ctx context.Context) error {
 func (m *Manager) RotateKeys(ctx context.Context) error {
 	m.keys.mu.Lock()
 	defer m.keys.mu.Unlock()
-	if m.config.Secret != nil {
-		if err := m.readKeys(ctx); err != nil {
-			return fromStore(err)
-		}
+	if err := m.readKeys(ctx); err != nil {
+		return fromStore(err)
 	}
 	return m.rotateKeys(ctx)
 }

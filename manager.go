@@ -47,12 +47,8 @@ func New(c Config) (*Manager, error) {
 		m.store = tracedStore{c.Store, c.OnStore}
 	}
 	if c.PublicURL != "" {
-		origin, err := parseOrigin(c.PublicURL)
-		if err != nil {
-			return nil, err
-		}
-		m.origins[origin] = true
-		if strings.HasPrefix(origin, "http:") {
+		m.origins[c.PublicURL] = true // withDefaults has given it an origin's spelling
+		if strings.HasPrefix(c.PublicURL, "http:") {
 			m.cookieName = LoopbackCookieName
 		}
 	}
@@ -174,10 +170,7 @@ func (m *Manager) purge(ctx context.Context) error {
 // find returns a live session, or ErrEnded, or ErrUnavailable.
 func (m *Manager) find(ctx context.Context, id store.SID) (store.Session, error) {
 	record, err := m.store.Find(ctx, id)
-	if err != nil {
-		return store.Session{}, fromStore(err)
-	}
-	return record, nil
+	return record, fromStore(err)
 }
 
 func (m *Manager) create(ctx context.Context, c store.Creation) (store.Session, error) {
