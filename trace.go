@@ -84,6 +84,24 @@ func (t tracedStore) Follow(ctx context.Context, after store.Cursor, limit int) 
 	return traced(t, ctx, "Follow", func(ctx context.Context) (store.News, error) { return t.Store.Follow(ctx, after, limit) })
 }
 
+func (t tracedStore) Beat(ctx context.Context, b store.Beat) (store.News, error) {
+	return traced(t, ctx, "Beat", func(ctx context.Context) (store.News, error) { return t.Store.Beat(ctx, b) })
+}
+
+func (t tracedStore) Holders(ctx context.Context) (_ []store.Holder, now time.Time, _ error) {
+	holders, err := traced(t, ctx, "Holders", func(ctx context.Context) (holders []store.Holder, err error) {
+		holders, now, err = t.Store.Holders(ctx)
+		return holders, err
+	})
+	return holders, now, err
+}
+
+func (t tracedStore) Nudge(ctx context.Context) error { return t.do(ctx, "Nudge", t.Store.Nudge) }
+
+func (t tracedStore) Merge(ctx context.Context, entries []store.Entry) error {
+	return t.do(ctx, "Merge", func(ctx context.Context) error { return t.Store.Merge(ctx, entries) })
+}
+
 func (t tracedStore) Snapshot(ctx context.Context) (store.News, error) {
 	return traced(t, ctx, "Snapshot", t.Store.Snapshot)
 }

@@ -24,6 +24,11 @@ func NewSID(now time.Time) SID {
 	return id
 }
 
+// Time is when the id was made, by the clock of whoever made it.
+func (id SID) Time() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC()
+}
+
 // ParseSID reads the form that [SID.String] writes, in lower case only: an id
 // has one spelling.
 func ParseSID(s string) (SID, error) {

@@ -68,6 +68,7 @@ const (
 	MaxDocument  = 1 << 20 // one document
 	MaxBatch     = 10_000  // the entries of one Follow, the rows of one List
 	MaxTouchSize = 4096    // the touches of one Touch
+	MaxHolders   = 4096    // the nodes of one store
 )
 
 // A Store keeps sessions, the log of those that ended, and a few small
@@ -145,13 +146,49 @@ type Store interface {
 	// looks at the credentials.
 	Generation(ctx context.Context, user string) (uint64, error)
 
-	// Follow proves that this is the store that takes writes, and returns the
-	// entries after the cursor: gap-free, in order of position, at most limit
-	// and at most MaxBatch. The zero cursor is before the first entry ever.
+	// Follow returns the entries of the log after the cursor: gap-free, in order
+	// of position, at most limit and at most MaxBatch. The zero cursor is before
+	// the first entry ever. It proves nothing: what a replica answers may be
+	// old. For that there is Beat.
 	//
 	// Error: ErrUnknownCursor where the cursor's position is gone or carries
 	// another id.
 	Follow(ctx context.Context, after Cursor, limit int) (News, error)
+
+	// Beat proves that this is the store that takes writes: where there are
+	// replicas it is itself a replicated write, since a read may be answered by
+	// a primary that was deposed. It puts the node on record as one that may
+	// answer from memory, and returns what Follow returns, with the head as it
+	// is after that. Whatever appends to the log later sees the node in Holders.
+	//
+	// Errors: as Follow. Then the node is not on record.
+	Beat(ctx context.Context, b Beat) (News, error)
+
+	// Holders returns the nodes that may answer from memory, as their latest
+	// beats told, and the store's time. Those whose Until has passed may be
+	// left out.
+	Holders(ctx context.Context) ([]Holder, time.Time, error)
+
+	// Watch calls hint soon after the log has grown or Nudge was called, by any
+	// process where the store can tell, until ctx ends (nil) or the connection
+	// breaks (an error). It calls hint(LogGrew) once when it begins to listen.
+	// Hints may be merged, late, or lost: nothing rests on them. They come from
+	// one goroutine; a hint that takes long delays the next.
+	Watch(ctx context.Context, hint func(Hint)) error
+
+	// Nudge asks every node that watches to beat now.
+	Nudge(ctx context.Context) error
+
+	// Merge adds entries that a follower knows from before the store lost them,
+	// by a failover or a restore: it ends the sessions that they name, and
+	// appends those that the log does not hold and that have not expired, with
+	// the same Expires and new positions and ids. The log is a set that only
+	// grows, so merging is safe, and merging again changes nothing. For an entry
+	// of kind AllEnded that the log does not hold it does what EndAll does,
+	// retaining until that entry expires, and appends the entry as well.
+	//
+	// Error: ErrTooLarge where there are more than MaxBatch.
+	Merge(ctx context.Context, entries []Entry) error
 
 	// Snapshot returns every entry of the log that has not expired, in order,
 	// and the head that they lead to.
@@ -169,6 +206,10 @@ type Store interface {
 	// SwapDocument writes the document if its version is still the given one
 	// (0: it does not exist yet), else ErrConflict. The version counts up.
 	SwapDocument(ctx context.Context, name string, version uint64, data []byte) error
+
+	// InProcess reports whether the store is memory of this process: asking it
+	// costs no more than remembering what it said, so nobody need remember.
+	InProcess() bool
 
 	// Close releases the store. Writes that were acknowledged are safe; methods
 	// called later return an error, and never ErrNotFound. Closing again is no

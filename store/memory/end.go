@@ -10,7 +10,7 @@ import (
 
 // end removes a session and writes it to the log.
 func (s *Store) end(i slot, now time.Time, retain time.Duration) {
-	s.log.append(store.SessionEnded, s.sessions.id(i), now.Add(retain))
+	s.append(store.SessionEnded, s.sessions.id(i), now.Add(retain))
 	s.sessions.remove(i)
 }
 
@@ -58,10 +58,20 @@ func (s *Store) EndAll(ctx context.Context, retain time.Duration) (store.Ended, 
 	}
 	defer s.mu.Unlock()
 	count := s.sessions.len()
+	s.endAll(s.clock.Now().Add(retain))
+	return store.Ended{Count: count, Head: s.log.head()}, nil
+}
+
+func (s *Store) endAll(expires time.Time) {
 	s.sessions = newTable()
 	s.generations.bumpAll()
-	s.log.append(store.AllEnded, store.SID{}, s.clock.Now().Add(retain))
-	return store.Ended{Count: count, Head: s.log.head()}, nil
+	s.append(store.AllEnded, store.NewSID(s.clock.Now()), expires)
+}
+
+// append adds an entry to the log and tells those who watch.
+func (s *Store) append(kind store.Kind, session store.SID, expires time.Time) {
+	s.log.append(kind, session, expires)
+	s.hints.send(store.LogGrew)
 }
 
 // Generation implements [store.Store].

@@ -102,6 +102,10 @@ func (s *Store) Follow(ctx context.Context, after store.Cursor, limit int) (stor
 		return store.News{}, err
 	}
 	defer s.mu.RUnlock()
+	return s.follow(after, limit)
+}
+
+func (s *Store) follow(after store.Cursor, limit int) (store.News, error) {
 	n, err := s.log.after(after)
 	if err != nil {
 		return store.News{}, err

@@ -44,6 +44,8 @@ type Store struct {
 	sessions    *table
 	generations generations
 	log         journal
+	holders     map[store.NodeID]store.Holder
+	hints       hints
 	documents   map[string]document
 }
 
@@ -62,6 +64,7 @@ func New(c Config) *Store {
 		sessions:    newTable(),
 		generations: newGenerations(),
 		documents:   map[string]document{},
+		holders:     map[store.NodeID]store.Holder{},
 	}
 }
 
@@ -328,11 +331,15 @@ func (s *Store) inBatches(ctx context.Context, limit int, remove func(now time.T
 	return total
 }
 
+// InProcess implements [store.Store].
+func (s *Store) InProcess() bool { return true }
+
 // Close implements [store.Store]. Every session is gone then.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	s.hints.close()
 	s.sessions, s.log, s.documents = newTable(), journal{}, nil
 	return nil
 }

@@ -156,6 +156,42 @@ func (f Faulty) Follow(ctx context.Context, after store.Cursor, limit int) (stor
 	return inject(ctx, f, "Follow", func() (store.News, error) { return f.Store.Follow(ctx, after, limit) })
 }
 
+// Beat implements [store.Store].
+func (f Faulty) Beat(ctx context.Context, b store.Beat) (store.News, error) {
+	return inject(ctx, f, "Beat", func() (store.News, error) { return f.Store.Beat(ctx, b) })
+}
+
+// Holders implements [store.Store].
+func (f Faulty) Holders(ctx context.Context) (_ []store.Holder, now time.Time, _ error) {
+	holders, err := inject(ctx, f, "Holders", func() (holders []store.Holder, err error) {
+		holders, now, err = f.Store.Holders(ctx)
+		return holders, err
+	})
+	return holders, now, err
+}
+
+// Watch implements [store.Store].
+func (f Faulty) Watch(ctx context.Context, hint func(store.Hint)) error {
+	_, err := inject(ctx, f, "Watch", func() (struct{}, error) { return struct{}{}, f.Store.Watch(ctx, hint) })
+	return err
+}
+
+// Nudge implements [store.Store].
+func (f Faulty) Nudge(ctx context.Context) error {
+	_, err := inject(ctx, f, "Nudge", func() (struct{}, error) { return struct{}{}, f.Store.Nudge(ctx) })
+	return err
+}
+
+// Merge implements [store.Store].
+func (f Faulty) Merge(ctx context.Context, entries []store.Entry) error {
+	_, err := inject(ctx, f, "Merge", func() (struct{}, error) { return struct{}{}, f.Store.Merge(ctx, entries) })
+	return err
+}
+
+// InProcess implements [store.Store]. It is false: a store that fails is not
+// the memory of this process.
+func (f Faulty) InProcess() bool { return false }
+
 // Snapshot implements [store.Store].
 func (f Faulty) Snapshot(ctx context.Context) (store.News, error) {
 	return inject(ctx, f, "Snapshot", func() (store.News, error) { return f.Store.Snapshot(ctx) })

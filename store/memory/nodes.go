@@ -1,0 +1,171 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// Beat implements [store.Store]. There are no replicas, so it proves what it
+// reads.
+func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
+	if err := s.begin(ctx); err != nil {
+		return store.News{}, err
+	}
+	defer s.mu.Unlock()
+	news, err := s.follow(b.After, b.Limit)
+	if err != nil || b.Node == (store.NodeID{}) {
+		return news, err
+	}
+	maps.DeleteFunc(s.holders, func(_ store.NodeID, h store.Holder) bool { return !h.Until.After(news.Now) })
+	if _, known := s.holders[b.Node]; !known && len(s.holders) >= store.MaxHolders {
+		return store.News{}, fmt.Errorf("%w: %d nodes follow this store", store.ErrFull, len(s.holders))
+	}
+	s.holders[b.Node] = store.Holder{
+		Node:  b.Node,
+		Acked: min(b.Acked, b.After.Pos),
+		Until: news.Now.Add(store.Longest(b.Bound)),
+	}
+	return news, nil
+}
+
+// Holders implements [store.Store].
+func (s *Store) Holders(ctx context.Context) ([]store.Holder, time.Time, error) {
+	if err := s.beginRead(ctx); err != nil {
+		return nil, time.Time{}, err
+	}
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Values(s.holders)), s.clock.Now(), nil
+}
+
+// Watch implements [store.Store].
+func (s *Store) Watch(ctx context.Context, hint func(store.Hint)) error {
+	if err := s.beginRead(ctx); err != nil {
+		return err
+	}
+	s.mu.RUnlock()
+	return s.hints.watch(ctx, hint)
+}
+
+// Nudge implements [store.Store].
+func (s *Store) Nudge(ctx context.Context) error {
+	if err := s.beginRead(ctx); err != nil {
+		return err
+	}
+	s.mu.RUnlock()
+	s.hints.send(store.BeatNow)
+	return nil
+}
+
+// Merge implements [store.Store].
+func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
+	if len(entries) > store.MaxBatch {
+		return fmt.Errorf("%w: at most %d entries at once", store.ErrTooLarge, store.MaxBatch)
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	type key struct {
+		kind    store.Kind
+		session store.SID
+	}
+	held := map[key]bool{}
+	for i := range s.log.count {
+		e := s.log.at(i)
+		held[key{e.kind, e.session}] = true
+	}
+	for _, e := range entries {
+		k := key{e.Kind, e.Session}
+		if held[k] || !e.Expires.After(now) {
+			continue
+		}
+		held[k] = true
+		if e.Kind == store.AllEnded {
+			s.endAll(e.Expires)
+		} else if i, err := s.live(e.Session, now); err == nil {
+			s.sessions.remove(i)
+		}
+		s.append(e.Kind, e.Session, e.Expires)
+	}
+	return nil
+}
+
+// hints are the goroutines in Watch. They are told by channels that hold one
+// hint of each kind, so that whoever sends waits for nobody.
+type hints struct {
+	mu       sync.Mutex
+	closed   bool
+	watching map[*watching]struct{}
+}
+
+type watching struct {
+	grew, beat chan struct{}
+	done       chan struct{} // closed with the store
+}
+
+func (h *hints) send(hint store.Hint) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watching {
+		c := w.grew
+		if hint == store.BeatNow {
+			c = w.beat
+		}
+		select {
+		case c <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+}
+
+func (h *hints) watch(ctx context.Context, hint func(store.Hint)) error {
+	w := &watching{grew: make(chan struct{}, 1), beat: make(chan struct{}, 1), done: make(chan struct{})}
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return errClosed
+	}
+	if h.watching == nil {
+		h.watching = map[*watching]struct{}{}
+	}
+	h.watching[w] = struct{}{}
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watching, w)
+	}()
+
+	hint(store.LogGrew)
+	for {
+		select {
+		case <-w.grew:
+			hint(store.LogGrew)
+		case <-w.beat:
+			hint(store.BeatNow)
+		case <-ctx.Done():
+			return nil
+		case <-w.done:
+			return errClosed
+		}
+	}
+}
+
+func (h *hints) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	h.closed = true
+	for w := range h.watching {
+		close(w.done)
+	}
+}
