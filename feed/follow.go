@@ -1,0 +1,294 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A Source is where the log comes from: the store itself, see [FromStore], or a
+// node that follows it. Its methods are those of [store.Store]; what they
+// return besides is said here.
+type Source interface {
+	// Beat returns the age of the proof as well: for how long before it answers
+	// the source had it. Zero from a store.
+	Beat(ctx context.Context, b store.Beat) (news store.News, age time.Duration, err error)
+	Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error)
+	Snapshot(ctx context.Context) (store.News, error)
+	// Watch may hand entries over with a hint. Nil: follow.
+	Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error
+	Merge(ctx context.Context, entries []store.Entry) error
+}
+
+// FromStore returns the store as a Source.
+func FromStore(s store.Store) Source { return fromStore{s} }
+
+type fromStore struct{ store.Store }
+
+func (f fromStore) Beat(ctx context.Context, b store.Beat) (store.News, time.Duration, error) {
+	news, err := f.Store.Beat(ctx, b)
+	return news, 0, err
+}
+
+func (f fromStore) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error {
+	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, nil) })
+}
+
+// A Follower keeps a [View] fresh. Make it with [NewFollower] and call
+// [Follower.Run].
+type Follower struct {
+	view   *View
+	source Source
+	node   store.NodeID
+	log    *slog.Logger
+
+	// Acked returns up to which position those who follow this process refuse
+	// what has ended, at most pos. Nil: nobody does. OnLapse is called when the
+	// lease has ended, or is about to end before another proof can come. OnBeat
+	// is called after each proof. Set them before Run.
+	Acked   func(pos uint64) uint64
+	OnLapse func(error)
+	OnBeat  func()
+
+	now    chan struct{} // rouses the beat
+	merges sync.Mutex    // guards lost
+	lost   []store.Entry // what the source has lost and did not take back yet
+}
+
+// NewFollower makes the follower of a view. The logger is told when the lease
+// ends and when it is there again; nil: slog.Default().
+func NewFollower(v *View, s Source, log *slog.Logger) *Follower {
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Follower{view: v, source: s, node: store.NewNodeID(), log: log, now: make(chan struct{}, 1)}
+}
+
+// Node is the id under which the source knows this process.
+func (f *Follower) Node() store.NodeID { return f.node }
+
+// beatsPerBound is how often a proof is asked for while a lease lasts: so a few
+// of them may fail.
+const beatsPerBound = 5
+
+// Run follows the source until ctx ends. Its two loops have ended then, and the
+// lease runs out by itself.
+func (f *Follower) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { f.watch(ctx) })
+	f.beats(ctx)
+	work.Wait()
+}
+
+// beats asks for a proof again and again.
+func (f *Follower) beats(ctx context.Context) {
+	interval := f.view.config.Bound / beatsPerBound
+	failures := 0
+	for ctx.Err() == nil {
+		begun := f.view.clock.now()
+		err := f.Beat(ctx)
+		wait := interval - (f.view.clock.now() - begun)
+		if err != nil && ctx.Err() == nil {
+			wait = min(interval/8<<min(failures, 3), interval)
+			f.failed(err, wait, failures)
+			failures++
+		} else if err == nil {
+			if failures > 0 {
+				f.log.Info("the log of ended sessions is followed again", "failures", failures)
+			}
+			failures = 0
+		}
+		f.pause(ctx, wait)
+	}
+}
+
+// failed tells those who wait for it that the lease ends, once it does before
+// another proof can come.
+func (f *Follower) failed(err error, wait time.Duration, failures int) {
+	if failures == 0 {
+		f.log.Warn("the log of ended sessions could not be read; checks will ask the store when the lease ends", "error", err)
+	}
+	if f.OnLapse != nil && f.view.Status().Left <= wait {
+		f.OnLapse(err)
+	}
+}
+
+// pause waits, until somebody needs a beat.
+func (f *Follower) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(max(d, time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.now:
+	case <-ctx.Done():
+	}
+}
+
+// beatNow rouses the beat.
+func (f *Follower) beatNow() {
+	select {
+	case f.now <- struct{}{}:
+	default: // it is about to
+	}
+}
+
+// patience is how long one answer is waited for. Half a bound, so that after a
+// connection that hangs there is time for another; and not past the end of the
+// lease, so that those who wait for that are told.
+func (f *Follower) patience() time.Duration {
+	bound := f.view.config.Bound
+	if left := f.view.Status().Left; left > 0 {
+		return min(bound/2, max(left, bound/20))
+	}
+	return bound / 2
+}
+
+// maxPages bounds how much is caught up at once.
+const maxPages = 1000
+
+// Beat catches up with the source and asks for a proof of it. It is not safe
+// for concurrent use; call it before Run, for a first proof, or not at all.
+func (f *Follower) Beat(ctx context.Context) error {
+	if f.view.clock.jumped() {
+		f.log.Warn("the clock was set or the machine was paused; checks ask the store until the next proof")
+		f.view.drop()
+	}
+	f.view.set.prune(f.view.Now())
+	for range maxPages {
+		if _, _, synced := f.view.place(); !synced {
+			if err := f.rebuild(ctx); err != nil {
+				return err
+			}
+		}
+		proven, err := f.beat(ctx)
+		switch {
+		case errors.Is(err, store.ErrUnknownCursor), errors.Is(err, errGap):
+			f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
+			err = f.rebuild(ctx)
+		case proven && err == nil:
+			err = f.giveBack(ctx)
+			if f.OnBeat != nil {
+				f.OnBeat()
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("feed: the log grows faster than it can be followed")
+}
+
+// beat reads one page. It reports whether that was the last, and the lease
+// extended.
+func (f *Follower) beat(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.patience())
+	defer cancel()
+	history, cursor, _ := f.view.place()
+	acked := cursor.Pos
+	if f.Acked != nil {
+		acked = min(acked, f.Acked(acked))
+	}
+	sent := f.view.clock.now() // before the question: the answer proves nothing about later
+	news, age, err := f.source.Beat(ctx, store.Beat{
+		Node:  f.node,
+		Bound: f.view.config.Bound,
+		After: cursor,
+		Acked: acked,
+		Limit: store.MaxBatch,
+	})
+	if err != nil {
+		return false, err
+	}
+	f.view.store.set(news.Now, sent)
+	if err := f.view.apply(history, news.Entries); err != nil {
+		return false, err
+	}
+	proven := f.view.extend(history, news.Head, lease{sent: sent, age: age, proved: news.Now.Add(-age)})
+	if !proven && len(news.Entries) == 0 {
+		return false, errGap // it names a head and does not lead there
+	}
+	return proven, nil
+}
+
+// rebuild begins anew with a snapshot.
+func (f *Follower) rebuild(ctx context.Context) error {
+	sent := f.view.clock.now()
+	snapshot, err := f.source.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	f.view.store.set(snapshot.Now, sent)
+	f.merges.Lock()
+	f.lost = f.view.missing(snapshot)
+	f.merges.Unlock()
+	return f.view.reset(snapshot)
+}
+
+// giveBack hands over what the source has lost.
+func (f *Follower) giveBack(ctx context.Context) error {
+	f.merges.Lock()
+	defer f.merges.Unlock()
+	if len(f.lost) == 0 {
+		return nil
+	}
+	f.log.Warn("the store has lost ended sessions, by a failover or a restore; they are given back", "count", len(f.lost))
+	for len(f.lost) > 0 {
+		n := min(len(f.lost), store.MaxBatch)
+		if err := f.source.Merge(ctx, f.lost[:n]); err != nil {
+			return err
+		}
+		f.lost = f.lost[n:]
+	}
+	f.lost = nil
+	return nil
+}
+
+// watch listens for hints, again and again.
+func (f *Follower) watch(ctx context.Context) {
+	interval := f.view.config.Bound / beatsPerBound
+	for ctx.Err() == nil {
+		err := f.source.Watch(ctx, func(h store.Hint, entries []store.Entry) { f.hinted(ctx, h, entries) })
+		if err != nil && ctx.Err() == nil {
+			f.log.Warn("hints about ended sessions are not heard; they are read at each beat", "error", err)
+		}
+		// Not all at once after a restart of the source.
+		pause(ctx, interval/2+rand.N(interval))
+	}
+}
+
+// hinted looks at the log. It never extends the lease.
+func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Entry) {
+	history, cursor, synced := f.view.place()
+	if !synced {
+		return // the first beat is about to read everything
+	}
+	if entries == nil {
+		ctx, cancel := context.WithTimeout(ctx, f.patience())
+		defer cancel()
+		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
+		if err != nil {
+			f.beatNow() // which will see for itself, and say what is wrong
+			return
+		}
+		entries = news.Entries
+	}
+	if f.view.apply(history, entries) != nil || h == store.BeatNow {
+		f.beatNow()
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
