@@ -23,6 +23,7 @@ type Source interface {
 	Snapshot(ctx context.Context) (store.News, error)
 	// Watch may hand entries over with a hint. Nil: follow.
 	Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error
+	// Merge returns errors.ErrUnsupported where the source takes nothing.
 	Merge(ctx context.Context, entries []store.Entry) error
 }
 
@@ -51,10 +52,13 @@ type Follower struct {
 	// Acked returns up to which position those who follow this process refuse
 	// what has ended, at most pos. Nil: nobody does. OnLapse is called when the
 	// lease has ended, or is about to end before another proof can come. OnBeat
-	// is called after each proof. Set them before Run.
+	// is called after each proof. OnNudge is called when somebody waits until
+	// everybody refuses what has ended up to the view's position: ask those who
+	// follow this process for their acknowledgement. Set them before Run.
 	Acked   func(pos uint64) uint64
 	OnLapse func(error)
 	OnBeat  func()
+	OnNudge func()
 
 	now    chan struct{} // rouses the beat
 	merges sync.Mutex    // guards lost
@@ -130,8 +134,9 @@ func (f *Follower) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// beatNow rouses the beat.
-func (f *Follower) beatNow() {
+// BeatNow makes Run beat at once instead of at the next interval. It does not
+// wait for it, and may be called at any time.
+func (f *Follower) BeatNow() {
 	select {
 	case f.now <- struct{}{}:
 	default: // it is about to
@@ -238,13 +243,20 @@ func (f *Follower) giveBack(ctx context.Context) error {
 	if len(f.lost) == 0 {
 		return nil
 	}
-	f.log.Warn("the store has lost ended sessions, by a failover or a restore; they are given back", "count", len(f.lost))
+	count := len(f.lost)
 	for len(f.lost) > 0 {
 		n := min(len(f.lost), store.MaxBatch)
-		if err := f.source.Merge(ctx, f.lost[:n]); err != nil {
+		err := f.source.Merge(ctx, f.lost[:n])
+		if errors.Is(err, errors.ErrUnsupported) {
+			break // not ours to give; the view goes on refusing them
+		}
+		if err != nil {
 			return err
 		}
 		f.lost = f.lost[n:]
+	}
+	if len(f.lost) == 0 {
+		f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", count)
 	}
 	f.lost = nil
 	return nil
@@ -253,10 +265,16 @@ func (f *Follower) giveBack(ctx context.Context) error {
 // watch listens for hints, again and again.
 func (f *Follower) watch(ctx context.Context) {
 	interval := f.view.config.Bound / beatsPerBound
+	level := slog.LevelWarn
 	for ctx.Err() == nil {
+		begun := f.view.clock.now()
 		err := f.source.Watch(ctx, func(h store.Hint, entries []store.Entry) { f.hinted(ctx, h, entries) })
+		if f.view.clock.now()-begun > time.Minute {
+			level = slog.LevelWarn // it was heard for a while
+		}
 		if err != nil && ctx.Err() == nil {
-			f.log.Warn("hints about ended sessions are not heard; they are read at each beat", "error", err)
+			f.log.Log(ctx, level, "hints about ended sessions are not heard; they are read at each beat", "error", err)
+			level = slog.LevelDebug
 		}
 		// Not all at once after a restart of the source.
 		pause(ctx, interval/2+rand.N(interval))
@@ -274,13 +292,17 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Ent
 		defer cancel()
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
 		if err != nil {
-			f.beatNow() // which will see for itself, and say what is wrong
+			f.BeatNow() // which will see for itself, and say what is wrong
 			return
 		}
 		entries = news.Entries
 	}
-	if f.view.apply(history, entries) != nil || h == store.BeatNow {
-		f.beatNow()
+	err := f.view.apply(history, entries)
+	if h == store.BeatNow && f.OnNudge != nil {
+		f.OnNudge()
+	}
+	if err != nil || h == store.BeatNow {
+		f.BeatNow()
 	}
 }
 
