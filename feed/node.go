@@ -125,6 +125,14 @@ func (n *node) Snapshot(ctx context.Context) (store.News, error) {
 	return news, nil
 }
 
+// untilIdle returns a context that ends with cancel, with ctx, or when active
+// has not been called for that long.
+func untilIdle(ctx context.Context, after time.Duration) (idle context.Context, active, cancel func()) {
+	idle, end := context.WithCancel(ctx)
+	timer := time.AfterFunc(after, end)
+	return idle, func() { timer.Reset(after) }, func() { timer.Stop(); end() }
+}
+
 // An activeReader calls active whenever something came.
 type activeReader struct {
 	io.Reader
@@ -133,7 +141,9 @@ type activeReader struct {
 
 func (r *activeReader) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
-	r.active()
+	if n > 0 {
+		r.active()
+	}
 	return n, err
 }
 

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -138,12 +137,4 @@ func (s *sender) send(b []byte) error {
 		return err
 	}
 	return s.flush()
-}
-
-// untilIdle returns a context that ends when active has not been called for
-// that long, or ctx ends.
-func untilIdle(ctx context.Context, after time.Duration) (_ context.Context, active func(), cancel context.CancelFunc) {
-	ctx, cancel = context.WithCancel(ctx)
-	timer := time.AfterFunc(after, cancel)
-	return ctx, func() { timer.Reset(after) }, func() { timer.Stop(); cancel() }
 }
