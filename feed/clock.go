@@ -66,7 +66,11 @@ type anchor struct {
 	asked instant
 }
 
-func (c *storeClock) set(store time.Time, asked instant) { c.anchor.Store(&anchor{store, asked}) }
+// set notes what the store has told. It cuts its time to the millisecond, so that
+// it may have been that much later.
+func (c *storeClock) set(store time.Time, asked instant) {
+	c.anchor.Store(&anchor{store.Add(time.Millisecond), asked})
+}
 
 // at returns the time at an instant. Counting from when the store was asked, and
 // not from when it answered, makes it early by no more than the answer took:

@@ -53,6 +53,9 @@ func Everywhere(ctx context.Context, s store.Store, pos uint64, bound time.Durat
 		if waitFor == nil && t >= store.Longest(bound) {
 			return
 		}
+		for _, until := range waitFor {
+			wait = min(wait, max(until-t, time.Millisecond/4))
+		}
 		pause(context.WithoutCancel(ctx), wait)
 		wait = min(wait*2, 20*time.Millisecond)
 	}

@@ -60,6 +60,8 @@ type Follower struct {
 	OnBeat  func()
 	OnNudge func()
 
+	turn   chan struct{} // held by who beats
+	last   outcome       // of the latest beat; guarded by turn
 	now    chan struct{} // rouses the beat
 	merges sync.Mutex    // guards lost
 	lost   []store.Entry // what the source has lost and did not take back yet
@@ -71,7 +73,13 @@ func NewFollower(v *View, s Source, log *slog.Logger) *Follower {
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Follower{view: v, source: s, node: store.NewNodeID(), log: log, now: make(chan struct{}, 1)}
+	return &Follower{view: v, source: s, node: store.NewNodeID(), log: log, turn: make(chan struct{}, 1), now: make(chan struct{}, 1)}
+}
+
+// An outcome is how a beat ended.
+type outcome struct {
+	began, ended instant
+	err          error
 }
 
 // Node is the id under which the source knows this process.
@@ -157,14 +165,83 @@ func (f *Follower) patience() time.Duration {
 // maxPages bounds how much is caught up at once.
 const maxPages = 1000
 
-// Beat catches up with the source and asks for a proof of it. It is not safe
-// for concurrent use; call it before Run, for a first proof, or not at all.
+// Beat catches up with the source and asks for a proof of it. Run does so again
+// and again. It is safe for concurrent use: beats take turns.
 func (f *Follower) Beat(ctx context.Context) error {
+	if err := f.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer f.endTurn()
+	return f.beatInTurn(ctx)
+}
+
+func (f *Follower) takeTurn(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *Follower) endTurn() { <-f.turn }
+
+// Prove sees to a lease that has not ended. Of those who call it at the same
+// time one asks the source, and all of them get what he was told. While the
+// source does not answer it returns the latest error at once, so that nobody
+// waits in a queue for what won't come.
+func (f *Follower) Prove(ctx context.Context) error {
+	asked := f.view.clock.now()
+	if err := f.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer f.endTurn()
+	if f.view.Status().Proven {
+		return nil
+	}
+	retry := f.view.config.Bound / beatsPerBound
+	if l := f.last; l.err != nil && (l.began >= asked || f.view.clock.now()-l.ended < retry) {
+		return l.err
+	}
+	return f.beatInTurn(ctx)
+}
+
+// CatchUp applies the log up to a position without waiting for the next beat.
+// Where it can't, it ends the lease, so that the next check asks for a proof
+// that reaches as far.
+func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
+	for range maxPages {
+		history, cursor, _ := f.view.place()
+		if cursor.Pos >= pos {
+			return
+		}
+		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
+		if err != nil || f.view.apply(history, news.Entries) != nil || len(news.Entries) == 0 {
+			break
+		}
+	}
+	f.view.require(pos)
+}
+
+// beatInTurn is called with the turn taken.
+func (f *Follower) beatInTurn(ctx context.Context) error {
+	began := f.view.clock.now()
+	err := f.beatThrough(ctx)
+	f.last = outcome{began: began, ended: f.view.clock.now(), err: err}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		f.last.err = nil // he who asked has gone; that says nothing about the source
+	}
+	return err
+}
+
+// beatThrough beats until there are no more pages.
+func (f *Follower) beatThrough(ctx context.Context) error {
 	if f.view.clock.jumped() {
-		f.log.Warn("the clock was set or the machine was paused; checks ask the store until the next proof")
-		f.view.drop()
+		f.log.Warn("the clock was set or the machine was paused; checks ask for a new proof")
+		f.view.Drop()
 	}
 	f.view.set.prune(f.view.Now())
+	rebuilt := false
 	for range maxPages {
 		if _, _, synced := f.view.place(); !synced {
 			if err := f.rebuild(ctx); err != nil {
@@ -173,7 +250,10 @@ func (f *Follower) Beat(ctx context.Context) error {
 		}
 		proven, err := f.beat(ctx)
 		switch {
+		case rebuilt && err != nil:
+			return err
 		case errors.Is(err, store.ErrUnknownCursor), errors.Is(err, errGap):
+			rebuilt = true
 			f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
 			err = f.rebuild(ctx)
 		case proven && err == nil:

@@ -105,7 +105,7 @@ func (h *Hub) renew(w http.ResponseWriter, r *http.Request) {
 		refuseQuestion(w, err)
 		return
 	}
-	history, known := h.view.holds(after)
+	history, known := h.locate(r.Context(), after)
 	now := h.view.clock.now()
 	if known {
 		ok, reached := h.followers.note(store.NodeID(*q.Follower), now, following{
@@ -139,6 +139,25 @@ func (h *Hub) renew(w http.ResponseWriter, r *http.Request) {
 	})
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(body) // nobody is left to tell if the client has gone
+}
+
+// locate finds the follower's place in the log. Where several nodes stand behind
+// one address, he may have been with one that is further than this: a place that
+// lies ahead is waited for, until a proof from after he asked shows that the log
+// does not lead there.
+func (h *Hub) locate(ctx context.Context, after store.Cursor) (history uint64, known bool) {
+	asked := h.view.clock.now()
+	deadline := asked + h.view.config.Bound/beatsPerBound
+	for ctx.Err() == nil {
+		history, known = h.view.holds(after)
+		_, cursor, synced := h.view.place()
+		if known || !synced || after.Pos <= cursor.Pos || h.view.lease.Load().sent >= asked || h.view.clock.now() >= deadline {
+			return history, known
+		}
+		h.rouse()
+		pause(ctx, 5*time.Millisecond)
+	}
+	return 0, false
 }
 
 var errContentType = errors.New("feed: wrong content type")

@@ -65,6 +65,7 @@ type View struct {
 	synced  bool       // a snapshot was taken
 	history uint64     // counts the snapshots: a cursor belongs to one
 	cursor  store.Cursor
+	floor   uint64 // below this position no proof counts
 	recent  recent
 	changed chan struct{} // closed at the next change
 	lag     time.Duration // of the latest entry
@@ -145,7 +146,7 @@ func (v *View) End(id store.SID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err := v.note(store.Entry{Kind: store.SessionEnded, Session: id}); err != nil {
-		v.drop()
+		v.Drop()
 	}
 }
 
@@ -163,10 +164,16 @@ func (v *View) hold() time.Duration {
 	return v.config.Hold
 }
 
-// Drop ends the lease: until the next proof, ask the store.
-func (v *View) Drop() { v.drop() }
+// Drop ends the lease: no check is proven until the next proof.
+func (v *View) Drop() { v.lease.Store(&lease{}) }
 
-func (v *View) drop() { v.lease.Store(&lease{}) }
+// require ends the lease until a proof reaches the position.
+func (v *View) require(pos uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.floor = max(v.floor, pos)
+	v.Drop()
+}
 
 // note takes an entry into the set, and then tells OnEnd. Called with v.mu held.
 func (v *View) note(e store.Entry) error {
@@ -262,7 +269,7 @@ func (v *View) reset(news store.News) error {
 	}
 	v.synced = true
 	v.history++
-	v.cursor = news.Head
+	v.cursor, v.floor = news.Head, 0
 	v.recent = recent{base: news.Head}
 	if v.config.OnReset != nil {
 		v.config.OnReset()
@@ -303,7 +310,7 @@ func (v *View) entries() []store.Entry {
 func (v *View) extend(history uint64, head store.Cursor, l lease) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if history != v.history || !v.recent.has(head) {
+	if history != v.history || !v.recent.has(head) || head.Pos < v.floor {
 		return false
 	}
 	l.until = l.sent + v.config.Bound - l.age

@@ -23,14 +23,15 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
 		return news, err
 	}
 	maps.DeleteFunc(s.holders, func(_ store.NodeID, h store.Holder) bool { return !h.Until.After(news.Now) })
-	if _, known := s.holders[b.Node]; !known && len(s.holders) >= store.MaxHolders {
+	before, known := s.holders[b.Node]
+	if !known && len(s.holders) >= store.MaxHolders {
 		return store.News{}, fmt.Errorf("%w: %d nodes follow this store", store.ErrFull, len(s.holders))
 	}
-	s.holders[b.Node] = store.Holder{
-		Node:  b.Node,
-		Acked: min(b.Acked, b.After.Pos),
-		Until: news.Now.Add(store.Longest(b.Bound)),
+	h := store.Holder{Node: b.Node, Acked: min(b.Acked, b.After.Pos), Until: news.Now.Add(store.Longest(b.Bound))}
+	if before.Until.After(h.Until) {
+		h.Until = before.Until // what it was allowed then it still is
 	}
+	s.holders[b.Node] = h
 	return news, nil
 }
 
@@ -72,21 +73,7 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	}
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	type key struct {
-		kind    store.Kind
-		session store.SID
-	}
-	held := map[key]bool{}
-	for i := range s.log.count {
-		e := s.log.at(i)
-		held[key{e.kind, e.session}] = true
-	}
-	for _, e := range entries {
-		k := key{e.Kind, e.Session}
-		if held[k] || !e.Expires.After(now) {
-			continue
-		}
-		held[k] = true
+	for _, e := range s.missing(entries, now) {
 		if e.Kind == store.AllEnded {
 			s.endAll(e.Expires)
 		} else if i, err := s.live(e.Session, now); err == nil {
@@ -95,6 +82,34 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 		s.append(e.Kind, e.Session, e.Expires)
 	}
 	return nil
+}
+
+// missing returns those of the entries that have not expired and that the log
+// does not hold, each once.
+func (s *Store) missing(entries []store.Entry, now time.Time) []store.Entry {
+	type key struct {
+		kind    store.Kind
+		session store.SID
+	}
+	wanted := map[key]bool{}
+	for _, e := range entries {
+		if e.Expires.After(now) {
+			wanted[key{e.Kind, e.Session}] = true
+		}
+	}
+	for i := range s.log.count {
+		if e := s.log.at(i); e.expires > now.UnixMilli() {
+			delete(wanted, key{e.kind, e.session})
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
+		k := key{e.Kind, e.Session}
+		if !wanted[k] || !e.Expires.After(now) {
+			return true
+		}
+		delete(wanted, k)
+		return false
+	})
 }
 
 // hints are the goroutines in Watch. They are told by channels that hold one
