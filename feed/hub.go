@@ -20,14 +20,13 @@ import (
 // from the view alone and never asks the store, so a thousand followers cost
 // the store nothing.
 //
-// Make it with [NewHub], call [Hub.Run] beside the follower's, and serve it on
-// [StreamPath], [RenewPath] and [SnapshotPath]. It is safe for concurrent use.
+// Make it with [NewHub], call [Hub.Run] beside the follower's, and serve its
+// [Hub.Handler] on [StreamPath], [RenewPath] and [SnapshotPath]. It is safe for
+// concurrent use.
 type Hub struct {
 	view      *View
-	authorize func(*http.Request) bool
 	rouse     func() // makes the follower beat
 	followers followers
-	routes    *http.ServeMux
 
 	streams   chan struct{} // a token for each stream that is open
 	nudge     chan struct{}
@@ -39,40 +38,41 @@ type Hub struct {
 
 // NewHub makes the hub of a view and of the follower that keeps it fresh; it
 // sets the follower's Acked and OnNudge, so call it before [Follower.Run].
-//
-// Authorize says whether a request comes from somebody who may follow. It is
-// called for each request, and every few seconds again for a stream that is
-// open. Who may follow learns the ids of sessions, and that they have ended.
-func NewHub(v *View, f *Follower, authorize func(*http.Request) bool) *Hub {
+func NewHub(v *View, f *Follower) *Hub {
 	h := &Hub{
 		view:      v,
-		authorize: authorize,
 		rouse:     f.BeatNow,
 		followers: followers{byID: map[store.NodeID]following{}},
-		routes:    http.NewServeMux(),
 		streams:   make(chan struct{}, maxFollowers),
 		nudge:     make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 		downloads: make(chan struct{}, maxDownloads),
 	}
 	h.latest.Store(newMessage(nil))
-	h.routes.HandleFunc("GET "+StreamPath, h.stream)
-	h.routes.HandleFunc("POST "+RenewPath, h.renew)
-	h.routes.HandleFunc("GET "+SnapshotPath, h.snapshot)
 	f.Acked = h.acked
 	f.OnNudge = h.nudged
 	return h
 }
 
-// ServeHTTP answers the three routes.
-func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	if !h.authorize(r) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="counterfoil"`)
-		problem.Write(w, http.StatusUnauthorized, "client", "Send the id and the secret of a client that may verify (RFC 6749 section 2.3.1).")
-		return
-	}
-	h.routes.ServeHTTP(w, r)
+// Handler answers the three routes.
+//
+// Authorize says whether a request comes from somebody who may follow. It is
+// called for each request, and every few seconds again for a stream that is
+// open. Who may follow learns the ids of sessions, and that they have ended.
+func (h *Hub) Handler(authorize func(*http.Request) bool) http.Handler {
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET "+StreamPath, func(w http.ResponseWriter, r *http.Request) { h.stream(w, r, authorize) })
+	routes.HandleFunc("POST "+RenewPath, h.renew)
+	routes.HandleFunc("GET "+SnapshotPath, h.snapshot)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if !authorize(r) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="counterfoil"`)
+			problem.Write(w, http.StatusUnauthorized, "client", "Send the id and the secret of a client that may verify (RFC 6749 section 2.3.1).")
+			return
+		}
+		routes.ServeHTTP(w, r)
+	})
 }
 
 // acked is the follower's Acked.

@@ -61,7 +61,7 @@ func (h *Hub) publish(data []byte) {
 
 // stream sends hints until the client goes, reads too slowly, may not follow any
 // more, or the hub ends. It is one goroutine a follower, that of the request.
-func (h *Hub) stream(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) stream(w http.ResponseWriter, r *http.Request, authorize func(*http.Request) bool) {
 	if !take(h.streams) {
 		busy(w, "too-many", "Too many follow this node: follow another.")
 		return
@@ -89,7 +89,7 @@ func (h *Hub) stream(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case <-beat.C:
-			if !h.authorize(r) || s.send(heartbeatLines) != nil {
+			if !authorize(r) || s.send(heartbeatLines) != nil {
 				return
 			}
 		case <-h.ended:

@@ -36,7 +36,7 @@ type issuer struct {
 	network  *network
 	down     atomic.Bool // refuses every request
 	stopNode func()      // ends the node's follower and its hub, as if the process had
-	hub      atomic.Pointer[feed.Hub]
+	feed     atomic.Pointer[http.Handler]
 }
 
 func newIssuer(t testing.TB) *issuer {
@@ -64,11 +64,12 @@ var discard = slog.New(slog.DiscardHandler)
 func (i *issuer) startNode() {
 	view := feed.NewView(feed.Config{Bound: bound, Hold: 12 * time.Minute})
 	follower := feed.NewFollower(view, feed.FromStore(i.store), discard)
-	hub := feed.NewHub(view, follower, func(r *http.Request) bool {
+	hub := feed.NewHub(view, follower)
+	handler := hub.Handler(func(r *http.Request) bool {
 		id, password, _ := r.BasicAuth()
 		return id == clientID && password == secret
 	})
-	i.hub.Store(hub)
+	i.feed.Store(&handler)
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() { follower.Run(ctx) })
@@ -81,8 +82,8 @@ func (i *issuer) startNode() {
 
 func (i *issuer) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/v1/feed/", func(w http.ResponseWriter, r *http.Request) { i.hub.Load().ServeHTTP(w, r) })
-	mux.HandleFunc("/v1/feed", func(w http.ResponseWriter, r *http.Request) { i.hub.Load().ServeHTTP(w, r) })
+	mux.HandleFunc("/v1/feed/", func(w http.ResponseWriter, r *http.Request) { (*i.feed.Load()).ServeHTTP(w, r) })
+	mux.HandleFunc("/v1/feed", func(w http.ResponseWriter, r *http.Request) { (*i.feed.Load()).ServeHTTP(w, r) })
 	mux.Handle("GET /.well-known/jwks.json", i.sessions.JWKS())
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := counterfoil.CSRFToken(r.Context()); err != nil { // begins a session
