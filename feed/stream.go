@@ -70,6 +70,9 @@ func (h *Hub) stream(w http.ResponseWriter, r *http.Request, authorize func(*htt
 	at := h.latest.Load() // before the client is told that it hears everything
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	if r.Method == http.MethodHead {
+		return
+	}
 	s := newSender(w)
 	if err := s.send(heartbeatLines); err != nil {
 		return

@@ -48,6 +48,15 @@ type Client struct {
 	Created time.Time    `json:"created"`
 }
 
+// Capabilities lists what the client may do, for people.
+func (c *Client) Capabilities() string {
+	var names []string
+	for _, capability := range c.Can {
+		names = append(names, string(capability))
+	}
+	return strings.Join(names, ",")
+}
+
 const (
 	document   = "clients"
 	maxClients = 1000
@@ -184,6 +193,13 @@ func checkName(name string) error {
 
 // newID draws 130 random bits. They are no secret, but nobody guesses them.
 func newID() string { return "c_" + strings.ToLower(rand.Text()) }
+
+// IsID reports whether a text has the form of a client's id.
+func IsID(s string) bool {
+	const random = 26
+	rest, ok := strings.CutPrefix(s, "c_")
+	return ok && len(rest) == random && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
 
 func newSecret() (secret string, digest []byte) {
 	var random [32]byte

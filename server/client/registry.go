@@ -30,6 +30,7 @@ type Registry struct {
 
 	mu      sync.Mutex
 	clients map[string]Client
+	reading bool
 	tried   time.Time
 	read    time.Time // zero: never
 }
@@ -51,32 +52,45 @@ func (r *Registry) Authenticate(ctx context.Context, id, secret string, to Capab
 	return c, nil
 }
 
-// find looks the id up. Requests wait for each other while the list is read,
-// once in a few seconds.
+// find looks the id up. One request at a time reads the list anew; the others
+// go by the old one meanwhile.
 func (r *Registry) find(ctx context.Context, id string) (Client, bool, error) {
+	if r.due(id) {
+		r.reread(ctx)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c, known := r.clients[id]
-	age := time.Since(r.tried)
-	if r.tried.IsZero() || age > rereadAfter || !known && age > rereadPause {
-		r.reread(ctx)
-		c, known = r.clients[id]
-	}
 	if r.read.IsZero() || time.Since(r.read) > forgetAfter {
 		return Client{}, false, errors.New("client: the clients can't be read from the store")
 	}
+	c, known := r.clients[id]
 	return c, known, nil
 }
 
-// reread is called with r.mu held. It goes on when the request that happened to
-// ask first is given up.
+// due reports whether the list is to be read, and takes the turn if so.
+func (r *Registry) due(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	age := time.Since(r.tried)
+	if _, known := r.clients[id]; r.reading || !r.tried.IsZero() && age < rereadAfter && (known || age < rereadPause) {
+		return false
+	}
+	r.reading, r.tried = true, time.Now()
+	return true
+}
+
+// reread goes on when the request that happened to be its turn is given up.
 func (r *Registry) reread(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
-	r.tried = time.Now()
 	list, _, err := read(ctx, r.store)
 	if err != nil {
 		r.log.ErrorContext(ctx, "the clients could not be read", "error", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reading = false
+	if err != nil {
 		return
 	}
 	r.read = time.Now()
