@@ -25,12 +25,15 @@ var allowed = []struct {
 	{"/store/memory", []string{"/store"}, nil},
 	{"/store/sqlite", []string{"/store"}, []string{"github.com/ncruces"}},
 	{"/store/storetest", []string{"/store"}, []string{"pgregory.net/rapid"}},
-	{"/feed", []string{"/store"}, nil},
-	{"", []string{"/feed", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
-	{"/counterfoiltest", []string{"", "/feed", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/internal/problem", nil, nil},
+	{"/feed", []string{"/internal/problem", "/store"}, nil},
+	{"/verify", []string{"/feed", "/internal/problem", "/store", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"", []string{"/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/counterfoiltest", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/server/account", nil, []string{"github.com/ncruces", "golang.org/x/crypto", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
 	{"/server/pages", nil, nil},
-	{"/server", []string{"", "/feed", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/pages"}, nil},
+	{"/server/client", []string{"/store"}, nil},
+	{"/server", []string{"", "/feed", "/internal/problem", "/server/client", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/pages"}, nil},
 }
 
 // What the standard library and the allowed modules need for themselves.
