@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -25,7 +26,10 @@ func BenchmarkCheck(b *testing.B) {
 					entries = entries[:0]
 				}
 			}
-			v := i.readyVerifier(func(c *verify.Config) { c.Policy = verify.Strict })
+			v := i.verifier(func(c *verify.Config) { c.Policy = verify.Strict })
+			ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+			defer cancel()
+			check(b, v.Ready(ctx))
 			if got := v.Status().Entries; got < ended {
 				b.Fatalf("the verifier knows of %d", got)
 			}
