@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -50,7 +49,7 @@ func (s *Store) Watch(ctx context.Context, hint func(store.Hint)) error {
 		return err
 	}
 	s.mu.RUnlock()
-	return s.hints.watch(ctx, hint)
+	return s.watchers.Watch(ctx, hint)
 }
 
 // Nudge implements [store.Store].
@@ -59,7 +58,7 @@ func (s *Store) Nudge(ctx context.Context) error {
 		return err
 	}
 	s.mu.RUnlock()
-	s.hints.send(store.BeatNow)
+	s.watchers.Send(store.BeatNow)
 	return nil
 }
 
@@ -110,77 +109,4 @@ func (s *Store) missing(entries []store.Entry, now time.Time) []store.Entry {
 		delete(wanted, k)
 		return false
 	})
-}
-
-// hints are the goroutines in Watch. They are told by channels that hold one
-// hint of each kind, so that whoever sends waits for nobody.
-type hints struct {
-	mu       sync.Mutex
-	closed   bool
-	watching map[*watching]struct{}
-}
-
-type watching struct {
-	grew, beat chan struct{}
-	done       chan struct{} // closed with the store
-}
-
-func (h *hints) send(hint store.Hint) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for w := range h.watching {
-		c := w.grew
-		if hint == store.BeatNow {
-			c = w.beat
-		}
-		select {
-		case c <- struct{}{}:
-		default: // one is waiting already
-		}
-	}
-}
-
-func (h *hints) watch(ctx context.Context, hint func(store.Hint)) error {
-	w := &watching{grew: make(chan struct{}, 1), beat: make(chan struct{}, 1), done: make(chan struct{})}
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return errClosed
-	}
-	if h.watching == nil {
-		h.watching = map[*watching]struct{}{}
-	}
-	h.watching[w] = struct{}{}
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.watching, w)
-	}()
-
-	hint(store.LogGrew)
-	for {
-		select {
-		case <-w.grew:
-			hint(store.LogGrew)
-		case <-w.beat:
-			hint(store.BeatNow)
-		case <-ctx.Done():
-			return nil
-		case <-w.done:
-			return errClosed
-		}
-	}
-}
-
-func (h *hints) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return
-	}
-	h.closed = true
-	for w := range h.watching {
-		close(w.done)
-	}
 }
