@@ -22,6 +22,7 @@ type cli struct {
 	Session sessionCmd `cmd:"" help:"List and end sessions."`
 	Keys    keysCmd    `cmd:"" help:"List and rotate the keys that sign tokens."`
 	Log     logCmd     `cmd:"" help:"Check a log for changes."`
+	Demo    demoCmd    `cmd:"" help:"Show what a logout on one node means on another."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
