@@ -20,6 +20,9 @@ func (d *demo) logout(r *http.Request, cut bool) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), d.config.Bound+trialTime)
 	defer cancel()
+	for _, n := range d.nodes {
+		n.check(ctx, d.token) // so that each of them has seen the session
+	}
 	if cut {
 		d.nodes[1].link.cut.Store(true)
 		defer d.nodes[1].link.cut.Store(false)
@@ -51,16 +54,17 @@ func (d *demo) logout(r *http.Request, cut bool) error {
 
 // A refusal is the first answer of a node that did not let John in.
 type refusal struct {
-	at     time.Time // when it arrived
+	at     time.Time // when the request began
 	status int
 }
 
 // watch asks until the node refuses, or ctx ends.
 func (n *node) watch(ctx context.Context, token string) refusal {
 	for {
+		asked := time.Now()
 		status := n.check(ctx, token)
 		if status != http.StatusOK {
-			return refusal{time.Now(), status}
+			return refusal{asked, status}
 		}
 		time.Sleep(100 * time.Microsecond) // a little air for the others
 	}

@@ -52,7 +52,7 @@ type DemoTrial struct {
 // DemoLine is one node's answers.
 type DemoLine struct {
 	Node   string
-	After  time.Duration // the first refusal; zero: it refused already
+	After  time.Duration // when the first request that was refused began; zero or less: it refused already
 	Status int           // of the refusal
 }
 
@@ -127,7 +127,7 @@ type DemoBar struct {
 // Bars are the lines of the plot.
 func (t DemoTrial) Bars() (bars []DemoBar) {
 	for i, l := range t.Lines {
-		from := t.x(l.After)
+		from := t.x(max(l.After, 0))
 		bars = append(bars, DemoBar{DemoLine: l, Y: 20 + 50*i, Accepted: from - plotLeft, From: from, Refused: plotRight - from})
 	}
 	return bars
@@ -137,4 +137,4 @@ func (t DemoTrial) Bars() (bars []DemoBar) {
 func (d Demo) TokenWords() string { return humanDuration(d.TokenFor) }
 
 // BoundWords is the bound.
-func (d Demo) BoundWords() string { return threeDigits(d.Bound) }
+func (d Demo) BoundWords() string { return humanDuration(d.Bound) }
