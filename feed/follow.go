@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ type Source interface {
 	Beat(ctx context.Context, b store.Beat) (news store.News, age time.Duration, err error)
 	Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error)
 	Snapshot(ctx context.Context) (store.News, error)
-	// Watch may hand entries over with a hint. Nil: follow.
+	// Watch may hand entries over with a hint, the one before them first, which
+	// shows what they follow on. Nil: follow.
 	Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error
 	Merge(ctx context.Context, entries []store.Entry) error
 }
@@ -56,11 +58,9 @@ type Follower struct {
 	OnLapse func(error)
 	OnBeat  func()
 
-	turn   chan struct{} // held by who beats
-	last   outcome       // of the latest beat; guarded by turn
-	now    chan struct{} // rouses the beat
-	merges sync.Mutex    // guards lost
-	lost   []store.Entry // what the source has lost and did not take back yet
+	turn chan struct{} // held by who beats
+	last outcome       // of the latest beat; guarded by turn
+	now  chan struct{} // rouses the beat
 }
 
 // NewFollower makes the follower of a view. The logger is told when the lease
@@ -211,7 +211,7 @@ func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
 			return
 		}
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
-		if err != nil || f.view.apply(history, news.Entries) != nil || len(news.Entries) == 0 {
+		if err != nil || f.view.apply(history, cursor, news.Entries) != nil || len(news.Entries) == 0 {
 			break
 		}
 	}
@@ -237,6 +237,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 	}
 	f.view.set.prune(f.view.Now())
 	rebuilt := false
+	begun := f.view.clock.now()
 	for range maxPages {
 		if _, _, synced := f.view.place(); !synced {
 			if err := f.rebuild(ctx); err != nil {
@@ -252,7 +253,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 			f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
 			err = f.rebuild(ctx)
 		case proven && err == nil:
-			err = f.giveBack(ctx)
+			err = f.giveBack(ctx, begun)
 			if f.OnBeat != nil {
 				f.OnBeat()
 			}
@@ -287,7 +288,7 @@ func (f *Follower) beat(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	f.view.store.set(news.Now, sent)
-	if err := f.view.apply(history, news.Entries); err != nil {
+	if err := f.view.apply(history, cursor, news.Entries); err != nil {
 		return false, err
 	}
 	proven := f.view.extend(history, news.Head, lease{sent: sent, age: age, proved: news.Now.Add(-age)})
@@ -305,29 +306,34 @@ func (f *Follower) rebuild(ctx context.Context) error {
 		return err
 	}
 	f.view.store.set(snapshot.Now, sent)
-	f.merges.Lock()
-	f.lost = f.view.missing(snapshot)
-	f.merges.Unlock()
 	return f.view.reset(snapshot)
 }
 
-// giveBack hands over what the source has lost.
-func (f *Follower) giveBack(ctx context.Context) error {
-	f.merges.Lock()
-	defer f.merges.Unlock()
-	if len(f.lost) == 0 {
-		return nil
-	}
-	f.log.Warn("the store has lost ended sessions, by a failover or a restore; they are given back", "count", len(f.lost))
-	for len(f.lost) > 0 {
-		n := min(len(f.lost), store.MaxBatch)
-		if err := f.source.Merge(ctx, f.lost[:n]); err != nil {
-			return err
+// mergeBatch is how many entries are given back at once.
+const mergeBatch = 1000
+
+// giveBack hands over what the source has lost, as the proof shows that was
+// asked for at that instant. A source that takes nothing says
+// errors.ErrUnsupported.
+func (f *Follower) giveBack(ctx context.Context, sent instant) error {
+	for batch := range slices.Chunk(f.view.lost(sent), mergeBatch) {
+		err := f.merge(ctx, batch)
+		unsupported := errors.Is(err, errors.ErrUnsupported)
+		if err != nil && !unsupported {
+			return fmt.Errorf("feed: give back what the store has lost: %w", err)
 		}
-		f.lost = f.lost[n:]
+		f.view.gaveBack(batch, !unsupported)
+		if !unsupported {
+			f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", len(batch))
+		}
 	}
-	f.lost = nil
 	return nil
+}
+
+func (f *Follower) merge(ctx context.Context, entries []store.Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, f.patience())
+	defer cancel()
+	return f.source.Merge(ctx, entries)
 }
 
 // watch listens for hints, again and again.
@@ -349,7 +355,10 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Ent
 	if !synced {
 		return // the first beat is about to read everything
 	}
-	if entries == nil {
+	after := cursor
+	if entries != nil {
+		after, entries = followsOn(cursor, entries)
+	} else {
 		ctx, cancel := context.WithTimeout(ctx, f.patience())
 		defer cancel()
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
@@ -359,9 +368,21 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Ent
 		}
 		entries = news.Entries
 	}
-	if f.view.apply(history, entries) != nil || h == store.BeatNow {
+	if f.view.apply(history, after, entries) != nil || h == store.BeatNow {
 		f.beatNow()
 	}
+}
+
+// followsOn returns what the entries of a hint follow on, and those entries. Nobody
+// has asked for them from a place that is known, so the first is that place.
+func followsOn(cursor store.Cursor, entries []store.Entry) (store.Cursor, []store.Entry) {
+	switch {
+	case len(entries) == 0:
+		return cursor, nil
+	case entries[0].Pos == 1:
+		return store.Cursor{}, entries
+	}
+	return entries[0].Cursor, entries[1:]
 }
 
 func pause(ctx context.Context, d time.Duration) {
