@@ -22,11 +22,15 @@ type Source interface {
 	Beat(ctx context.Context, b store.Beat) (news store.News, age time.Duration, err error)
 	Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error)
 	Snapshot(ctx context.Context) (store.News, error)
-	// Watch may hand entries over with a hint, the one before them first, which
-	// shows what they follow on. Nil: follow.
-	Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error
+	// Watch may hand entries over with a hint, and the place in the log that
+	// they follow on. Nil: follow.
+	Watch(ctx context.Context, hint HintFunc) error
+	// Merge returns errors.ErrUnsupported where the source takes nothing.
 	Merge(ctx context.Context, entries []store.Entry) error
 }
+
+// A HintFunc is told that the log has grown, and perhaps by what.
+type HintFunc func(h store.Hint, after store.Cursor, entries []store.Entry)
 
 // FromStore returns the store as a Source.
 func FromStore(s store.Store) Source { return fromStore{s} }
@@ -38,8 +42,8 @@ func (f fromStore) Beat(ctx context.Context, b store.Beat) (store.News, time.Dur
 	return news, 0, err
 }
 
-func (f fromStore) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error {
-	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, nil) })
+func (f fromStore) Watch(ctx context.Context, hint HintFunc) error {
+	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, store.Cursor{}, nil) })
 }
 
 // A Follower keeps a [View] fresh. Make it with [NewFollower] and call
@@ -53,10 +57,13 @@ type Follower struct {
 	// Acked returns up to which position those who follow this process refuse
 	// what has ended, at most pos. Nil: nobody does. OnLapse is called when the
 	// lease has ended, or is about to end before another proof can come. OnBeat
-	// is called after each proof. Set them before Run.
+	// is called after each proof. OnNudge is called when somebody waits until
+	// everybody refuses what has ended up to the view's position: ask those who
+	// follow this process for their acknowledgement. Set them before Run.
 	Acked   func(pos uint64) uint64
 	OnLapse func(error)
 	OnBeat  func()
+	OnNudge func()
 
 	turn chan struct{} // held by who beats
 	last outcome       // of the latest beat; guarded by turn
@@ -138,8 +145,9 @@ func (f *Follower) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// beatNow rouses the beat.
-func (f *Follower) beatNow() {
+// BeatNow makes Run beat at once instead of at the next interval. It does not
+// wait for it, and may be called at any time.
+func (f *Follower) BeatNow() {
 	select {
 	case f.now <- struct{}{}:
 	default: // it is about to
@@ -339,10 +347,18 @@ func (f *Follower) merge(ctx context.Context, entries []store.Entry) error {
 // watch listens for hints, again and again.
 func (f *Follower) watch(ctx context.Context) {
 	interval := f.view.config.Bound / beatsPerBound
+	level := slog.LevelWarn
 	for ctx.Err() == nil {
-		err := f.source.Watch(ctx, func(h store.Hint, entries []store.Entry) { f.hinted(ctx, h, entries) })
+		begun := f.view.clock.now()
+		err := f.source.Watch(ctx, func(h store.Hint, after store.Cursor, entries []store.Entry) {
+			f.hinted(ctx, h, after, entries)
+		})
+		if f.view.clock.now()-begun > time.Minute {
+			level = slog.LevelWarn // it was heard for a while
+		}
 		if err != nil && ctx.Err() == nil {
-			f.log.Warn("hints about ended sessions are not heard; they are read at each beat", "error", err)
+			f.log.Log(ctx, level, "hints about ended sessions are not heard; they are read at each beat", "error", err)
+			level = slog.LevelDebug
 		}
 		// Not all at once after a restart of the source.
 		pause(ctx, interval/2+rand.N(interval))
@@ -350,39 +366,28 @@ func (f *Follower) watch(ctx context.Context) {
 }
 
 // hinted looks at the log. It never extends the lease.
-func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Entry) {
+func (f *Follower) hinted(ctx context.Context, h store.Hint, after store.Cursor, entries []store.Entry) {
 	history, cursor, synced := f.view.place()
 	if !synced {
 		return // the first beat is about to read everything
 	}
-	after := cursor
-	if entries != nil {
-		after, entries = followsOn(cursor, entries)
-	} else {
+	if entries == nil {
 		ctx, cancel := context.WithTimeout(ctx, f.patience())
 		defer cancel()
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
 		if err != nil {
-			f.beatNow() // which will see for itself, and say what is wrong
+			f.BeatNow() // which will see for itself, and say what is wrong
 			return
 		}
-		entries = news.Entries
+		after, entries = cursor, news.Entries
 	}
-	if f.view.apply(history, after, entries) != nil || h == store.BeatNow {
-		f.beatNow()
+	err := f.view.apply(history, after, entries)
+	if h == store.BeatNow && f.OnNudge != nil {
+		f.OnNudge()
 	}
-}
-
-// followsOn returns what the entries of a hint follow on, and those entries. Nobody
-// has asked for them from a place that is known, so the first is that place.
-func followsOn(cursor store.Cursor, entries []store.Entry) (store.Cursor, []store.Entry) {
-	switch {
-	case len(entries) == 0:
-		return cursor, nil
-	case entries[0].Pos == 1:
-		return store.Cursor{}, entries
+	if err != nil || h == store.BeatNow {
+		f.BeatNow()
 	}
-	return entries[0].Cursor, entries[1:]
 }
 
 func pause(ctx context.Context, d time.Duration) {

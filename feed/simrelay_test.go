@@ -120,21 +120,19 @@ func (r relayed) Merge(ctx context.Context, entries []store.Entry) error {
 }
 
 // Watch hands over entries with its hints.
-func (r relayed) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error {
+func (r relayed) Watch(ctx context.Context, hint HintFunc) error {
 	_, at, _ := r.relay.up.view.place()
 	for {
 		entries, head, changed, known := r.relay.up.view.since(at, 100)
 		if !known {
 			entries = nil
 		}
-		switch { // the last entry is handed over once more, before the next
-		case !known:
-			at = head
-		case len(entries) > 1:
-			at = entries[len(entries)-2].Cursor
+		after := at
+		if at = head; len(entries) > 0 {
+			at = entries[len(entries)-1].Cursor
 		}
 		if r.link.hint() {
-			hint(store.LogGrew, entries)
+			hint(store.LogGrew, after, entries)
 		}
 		select {
 		case <-changed:

@@ -42,6 +42,9 @@ const maxHold = 2 * time.Hour
 // recentEntries is how many log entries a view keeps for those who follow it.
 const recentEntries = 1 << 16
 
+// defaultEntries is the default of Config.MaxEntries.
+const defaultEntries = 32 << 20
+
 var (
 	errGap  = errors.New("feed: the entries do not follow on what is known")
 	errFull = errors.New("feed: more ended sessions than Config.MaxEntries: raise it")
@@ -91,7 +94,7 @@ func NewView(c Config) *View {
 	v := &View{
 		config:  c,
 		clock:   newClock(),
-		set:     newSet(cmp.Or(c.MaxEntries, 32<<20)),
+		set:     newSet(cmp.Or(c.MaxEntries, defaultEntries)),
 		changed: make(chan struct{}),
 		awaited: map[store.SID]awaited{},
 	}
@@ -115,6 +118,16 @@ func (v *View) Begin() Check { return Check{v, v.lease.Load()} }
 func (c Check) Finish() (now time.Time, proven bool) {
 	t := c.view.clock.now()
 	return c.view.store.at(t), t < c.lease.until
+}
+
+// Lapsed is for how long the lease that Begin read has ended; false where there
+// was none: no proof ever came, or it was dropped because a clock jumped. Like
+// Finish it reads the clock: call it after every look-up.
+func (c Check) Lapsed() (time.Duration, bool) {
+	if c.lease.until == 0 {
+		return 0, false
+	}
+	return max(c.view.clock.now()-c.lease.until, 0), true
 }
 
 // Proved is the store's time at which everything that Ended does not name was
@@ -152,6 +165,20 @@ func (v *View) End(id store.SID) {
 	if err := v.note(e); err != nil {
 		v.Drop()
 	}
+}
+
+// RememberFor raises Config.Hold. Who follows a node learns from that for how
+// long what is issued there can be good.
+func (v *View) RememberFor(hold time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.config.Hold = max(v.config.Hold, min(hold, maxHold))
+}
+
+func (v *View) hold() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.config.Hold
 }
 
 // Drop ends the lease: no check is proven until the next proof.
@@ -418,6 +445,14 @@ func (r *recent) after(c store.Cursor) ([]store.Entry, bool) {
 func (r *recent) has(c store.Cursor) bool {
 	_, known := r.after(c)
 	return known
+}
+
+// holds reports whether the cursor is a place in the log as the view knows it,
+// and returns the history in which it is.
+func (v *View) holds(c store.Cursor) (history uint64, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.history, v.synced && v.recent.has(c)
 }
 
 // since returns what followers are told: see Hub. The entries must not be
