@@ -24,6 +24,7 @@ var allowed = []struct {
 	{"/token", nil, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/store/memory", []string{"/store"}, nil},
 	{"/store/sqlite", []string{"/store"}, []string{"github.com/ncruces"}},
+	{"/store/redis", []string{"/store"}, []string{"github.com/valkey-io"}},
 	{"/store/storetest", []string{"/store"}, []string{"pgregory.net/rapid"}},
 	{"", []string{"/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/counterfoiltest", []string{"", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
