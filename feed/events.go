@@ -17,7 +17,7 @@ import (
 const streamIdle = 3 * heartbeat
 
 // Watch reads the stream of hints until ctx ends or the stream does.
-func (n *node) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error {
+func (n *node) Watch(ctx context.Context, hint HintFunc) error {
 	stream, active, cancel := untilIdle(ctx, streamIdle)
 	defer cancel()
 	answer, err := n.do(stream, http.MethodGet, StreamPath, nil)
@@ -29,7 +29,7 @@ func (n *node) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) 
 		return malformed("the stream of hints is no text/event-stream")
 	}
 	// From here on nothing is missed; a beat brings what came before.
-	hint(store.BeatNow, []store.Entry{})
+	hint(store.BeatNow, store.Cursor{}, []store.Entry{})
 	return unlessOver(ctx, readEvents(&activeReader{answer.Body, active}, hint))
 }
 
@@ -43,7 +43,7 @@ func unlessOver(ctx context.Context, err error) error {
 
 // readEvents reads Server-Sent Events: of their format what a hub sends, which
 // is lines of "name: value", an empty line behind each event, and comments.
-func readEvents(r io.Reader, hint func(store.Hint, []store.Entry)) error {
+func readEvents(r io.Reader, hint HintFunc) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4<<10), maxEvent)
 	var event string
@@ -80,16 +80,16 @@ func readEvents(r io.Reader, hint func(store.Hint, []store.Entry)) error {
 
 // tell passes an event on. One that we don't know is passed over: whatever it
 // hints at, the next beat finds.
-func tell(event string, data []byte, hint func(store.Hint, []store.Entry)) error {
+func tell(event string, data []byte, hint HintFunc) error {
 	switch event {
 	case eventEntries:
-		entries, err := parseEntries(data)
+		after, entries, err := parsePush(data)
 		if err != nil {
 			return err
 		}
-		hint(store.LogGrew, entries)
+		hint(store.LogGrew, after, entries)
 	case eventBeat:
-		hint(store.BeatNow, []store.Entry{})
+		hint(store.BeatNow, store.Cursor{}, []store.Entry{})
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +22,15 @@ type Source interface {
 	Beat(ctx context.Context, b store.Beat) (news store.News, age time.Duration, err error)
 	Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error)
 	Snapshot(ctx context.Context) (store.News, error)
-	// Watch may hand entries over with a hint. Nil: follow.
-	Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error
+	// Watch may hand entries over with a hint, and the place in the log that
+	// they follow on. Nil: follow.
+	Watch(ctx context.Context, hint HintFunc) error
 	// Merge returns errors.ErrUnsupported where the source takes nothing.
 	Merge(ctx context.Context, entries []store.Entry) error
 }
+
+// A HintFunc is told that the log has grown, and perhaps by what.
+type HintFunc func(h store.Hint, after store.Cursor, entries []store.Entry)
 
 // FromStore returns the store as a Source.
 func FromStore(s store.Store) Source { return fromStore{s} }
@@ -37,8 +42,8 @@ func (f fromStore) Beat(ctx context.Context, b store.Beat) (store.News, time.Dur
 	return news, 0, err
 }
 
-func (f fromStore) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error {
-	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, nil) })
+func (f fromStore) Watch(ctx context.Context, hint HintFunc) error {
+	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, store.Cursor{}, nil) })
 }
 
 // A Follower keeps a [View] fresh. Make it with [NewFollower] and call
@@ -60,11 +65,9 @@ type Follower struct {
 	OnBeat  func()
 	OnNudge func()
 
-	turn   chan struct{} // held by who beats
-	last   outcome       // of the latest beat; guarded by turn
-	now    chan struct{} // rouses the beat
-	merges sync.Mutex    // guards lost
-	lost   []store.Entry // what the source has lost and did not take back yet
+	turn chan struct{} // held by who beats
+	last outcome       // of the latest beat; guarded by turn
+	now  chan struct{} // rouses the beat
 }
 
 // NewFollower makes the follower of a view. The logger is told when the lease
@@ -216,7 +219,7 @@ func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
 			return
 		}
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
-		if err != nil || f.view.apply(history, news.Entries) != nil || len(news.Entries) == 0 {
+		if err != nil || f.view.apply(history, cursor, news.Entries) != nil || len(news.Entries) == 0 {
 			break
 		}
 	}
@@ -242,6 +245,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 	}
 	f.view.set.prune(f.view.Now())
 	rebuilt := false
+	begun := f.view.clock.now()
 	for range maxPages {
 		if _, _, synced := f.view.place(); !synced {
 			if err := f.rebuild(ctx); err != nil {
@@ -257,7 +261,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 			f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
 			err = f.rebuild(ctx)
 		case proven && err == nil:
-			err = f.giveBack(ctx)
+			err = f.giveBack(ctx, begun)
 			if f.OnBeat != nil {
 				f.OnBeat()
 			}
@@ -292,7 +296,7 @@ func (f *Follower) beat(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	f.view.store.set(news.Now, sent)
-	if err := f.view.apply(history, news.Entries); err != nil {
+	if err := f.view.apply(history, cursor, news.Entries); err != nil {
 		return false, err
 	}
 	proven := f.view.extend(history, news.Head, lease{sent: sent, age: age, proved: news.Now.Add(-age)})
@@ -310,36 +314,34 @@ func (f *Follower) rebuild(ctx context.Context) error {
 		return err
 	}
 	f.view.store.set(snapshot.Now, sent)
-	f.merges.Lock()
-	f.lost = f.view.missing(snapshot)
-	f.merges.Unlock()
 	return f.view.reset(snapshot)
 }
 
-// giveBack hands over what the source has lost.
-func (f *Follower) giveBack(ctx context.Context) error {
-	f.merges.Lock()
-	defer f.merges.Unlock()
-	if len(f.lost) == 0 {
-		return nil
-	}
-	count := len(f.lost)
-	for len(f.lost) > 0 {
-		n := min(len(f.lost), store.MaxBatch)
-		err := f.source.Merge(ctx, f.lost[:n])
-		if errors.Is(err, errors.ErrUnsupported) {
-			break // not ours to give; the view goes on refusing them
+// mergeBatch is how many entries are given back at once.
+const mergeBatch = 1000
+
+// giveBack hands over what the source has lost, as the proof shows that was
+// asked for at that instant. A source that takes nothing says
+// errors.ErrUnsupported.
+func (f *Follower) giveBack(ctx context.Context, sent instant) error {
+	for batch := range slices.Chunk(f.view.lost(sent), mergeBatch) {
+		err := f.merge(ctx, batch)
+		unsupported := errors.Is(err, errors.ErrUnsupported)
+		if err != nil && !unsupported {
+			return fmt.Errorf("feed: give back what the store has lost: %w", err)
 		}
-		if err != nil {
-			return err
+		f.view.gaveBack(batch, !unsupported)
+		if !unsupported {
+			f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", len(batch))
 		}
-		f.lost = f.lost[n:]
 	}
-	if len(f.lost) == 0 {
-		f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", count)
-	}
-	f.lost = nil
 	return nil
+}
+
+func (f *Follower) merge(ctx context.Context, entries []store.Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, f.patience())
+	defer cancel()
+	return f.source.Merge(ctx, entries)
 }
 
 // watch listens for hints, again and again.
@@ -348,7 +350,9 @@ func (f *Follower) watch(ctx context.Context) {
 	level := slog.LevelWarn
 	for ctx.Err() == nil {
 		begun := f.view.clock.now()
-		err := f.source.Watch(ctx, func(h store.Hint, entries []store.Entry) { f.hinted(ctx, h, entries) })
+		err := f.source.Watch(ctx, func(h store.Hint, after store.Cursor, entries []store.Entry) {
+			f.hinted(ctx, h, after, entries)
+		})
 		if f.view.clock.now()-begun > time.Minute {
 			level = slog.LevelWarn // it was heard for a while
 		}
@@ -362,7 +366,7 @@ func (f *Follower) watch(ctx context.Context) {
 }
 
 // hinted looks at the log. It never extends the lease.
-func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Entry) {
+func (f *Follower) hinted(ctx context.Context, h store.Hint, after store.Cursor, entries []store.Entry) {
 	history, cursor, synced := f.view.place()
 	if !synced {
 		return // the first beat is about to read everything
@@ -375,9 +379,9 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Ent
 			f.BeatNow() // which will see for itself, and say what is wrong
 			return
 		}
-		entries = news.Entries
+		after, entries = cursor, news.Entries
 	}
-	err := f.view.apply(history, entries)
+	err := f.view.apply(history, after, entries)
 	if h == store.BeatNow && f.OnNudge != nil {
 		f.OnNudge()
 	}

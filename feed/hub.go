@@ -205,7 +205,7 @@ func (h *Hub) Run(ctx context.Context) {
 	var last store.Cursor
 	for ctx.Err() == nil {
 		entries, head, changed, known := h.view.since(last, maxPushed+1)
-		event := newsEvent(entries, known || head == last)
+		event := newsEvent(last, entries, known || head == last)
 		last = head
 		select {
 		case <-h.nudge:

@@ -27,15 +27,16 @@ var (
 
 // newsEvent is what the streams are told of new entries; nil: nothing. Where the
 // hub's own place in the log was lost, it tells them to look for themselves.
-func newsEvent(entries []store.Entry, known bool) []byte {
+func newsEvent(after store.Cursor, entries []store.Entry, known bool) []byte {
 	switch {
 	case !known || len(entries) > maxPushed:
 		return append([]byte(nil), beatEvent...)
 	case len(entries) == 0:
 		return nil
 	}
-	b := append(make([]byte, 0, 64+160*len(entries)), "event: "+eventEntries+"\ndata: "...)
-	return append(appendEntries(b, entries), "\n\n"...)
+	b := append(make([]byte, 0, 160+160*len(entries)), "event: "+eventEntries+"\ndata: {\"after\":{"...)
+	b = append(appendCursor(b, after), `},"entries":`...)
+	return append(appendEntries(b, entries), "}\n\n"...)
 }
 
 // A message is what all streams are told, encoded once. Each stream walks along

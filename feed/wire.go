@@ -26,7 +26,7 @@ const (
 
 // The events of the stream.
 const (
-	eventEntries = "entries" // the data is a JSON array of entries
+	eventEntries = "entries" // the data is what the log has grown by
 	eventBeat    = "beat"    // renew now
 )
 
@@ -193,13 +193,23 @@ func parseProof(body []byte, nonce hexID) (p proof, err error) {
 	return p, err
 }
 
-// parseEntries reads the data of an event.
-func parseEntries(data []byte) ([]store.Entry, error) {
-	var w []wireEntry
+// A wirePush is the data of an event. An entry names its own place in the log
+// and not the one before, so whoever pushes says what the first follows on.
+type wirePush struct {
+	After   *wireCursor `json:"after"`
+	Entries []wireEntry `json:"entries"`
+}
+
+func parsePush(data []byte) (after store.Cursor, list []store.Entry, err error) {
+	var w wirePush
 	if err := decode(data, &w); err != nil {
-		return nil, err
+		return after, nil, err
 	}
-	return entries(w)
+	if after, err = w.After.cursor(); err != nil {
+		return after, nil, err
+	}
+	list, err = entries(w.Entries)
+	return after, list, err
 }
 
 func entries(w []wireEntry) ([]store.Entry, error) {

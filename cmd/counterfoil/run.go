@@ -23,6 +23,8 @@ type cli struct {
 	Client  clientCmd  `cmd:"" help:"Add, list and remove services that check tokens."`
 	Keys    keysCmd    `cmd:"" help:"List and rotate the keys that sign tokens."`
 	Log     logCmd     `cmd:"" help:"Check a log for changes."`
+	Bench   benchCmd   `cmd:"" help:"Measure."`
+	Demo    demoCmd    `cmd:"" help:"Show what a logout on one node means on another."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

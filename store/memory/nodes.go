@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/internal/merge"
 )
 
 // Beat implements [store.Store]. There are no replicas, so it proves what it
@@ -50,7 +50,7 @@ func (s *Store) Watch(ctx context.Context, hint func(store.Hint)) error {
 		return err
 	}
 	s.mu.RUnlock()
-	return s.hints.watch(ctx, hint)
+	return s.watchers.Watch(ctx, hint)
 }
 
 // Nudge implements [store.Store].
@@ -59,7 +59,7 @@ func (s *Store) Nudge(ctx context.Context) error {
 		return err
 	}
 	s.mu.RUnlock()
-	s.hints.send(store.BeatNow)
+	s.watchers.Send(store.BeatNow)
 	return nil
 }
 
@@ -84,103 +84,13 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	return nil
 }
 
-// missing returns those of the entries that have not expired and that the log
-// does not hold, each once.
+// missing returns what the log lacks of the entries.
 func (s *Store) missing(entries []store.Entry, now time.Time) []store.Entry {
-	type key struct {
-		kind    store.Kind
-		session store.SID
-	}
-	wanted := map[key]bool{}
-	for _, e := range entries {
-		if e.Expires.After(now) {
-			wanted[key{e.Kind, e.Session}] = true
+	return merge.Missing(entries, now, func(yield func(store.Kind, store.SID) bool) {
+		for i := range s.log.count {
+			if e := s.log.at(i); e.expires > now.UnixMilli() && !yield(e.kind, e.session) {
+				return
+			}
 		}
-	}
-	for i := range s.log.count {
-		if e := s.log.at(i); e.expires > now.UnixMilli() {
-			delete(wanted, key{e.kind, e.session})
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
-		k := key{e.Kind, e.Session}
-		if !wanted[k] || !e.Expires.After(now) {
-			return true
-		}
-		delete(wanted, k)
-		return false
 	})
-}
-
-// hints are the goroutines in Watch. They are told by channels that hold one
-// hint of each kind, so that whoever sends waits for nobody.
-type hints struct {
-	mu       sync.Mutex
-	closed   bool
-	watching map[*watching]struct{}
-}
-
-type watching struct {
-	grew, beat chan struct{}
-	done       chan struct{} // closed with the store
-}
-
-func (h *hints) send(hint store.Hint) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for w := range h.watching {
-		c := w.grew
-		if hint == store.BeatNow {
-			c = w.beat
-		}
-		select {
-		case c <- struct{}{}:
-		default: // one is waiting already
-		}
-	}
-}
-
-func (h *hints) watch(ctx context.Context, hint func(store.Hint)) error {
-	w := &watching{grew: make(chan struct{}, 1), beat: make(chan struct{}, 1), done: make(chan struct{})}
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return errClosed
-	}
-	if h.watching == nil {
-		h.watching = map[*watching]struct{}{}
-	}
-	h.watching[w] = struct{}{}
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.watching, w)
-	}()
-
-	hint(store.LogGrew)
-	for {
-		select {
-		case <-w.grew:
-			hint(store.LogGrew)
-		case <-w.beat:
-			hint(store.BeatNow)
-		case <-ctx.Done():
-			return nil
-		case <-w.done:
-			return errClosed
-		}
-	}
-}
-
-func (h *hints) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return
-	}
-	h.closed = true
-	for w := range h.watching {
-		close(w.done)
-	}
 }

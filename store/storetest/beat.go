@@ -257,8 +257,8 @@ var beatRules = []rule{
 	{name: "in a race", why: "Beat puts the node on record, and returns … the head as it is after that. Whatever appends to the log later sees the node in Holders.", check: checkBeatRace},
 	{name: "too many", why: "MaxHolders: the nodes of one store. One more is refused, not left out of Holders: nobody would wait for it.", timed: true, check: func(k *kit) {
 		nodes := make([]store.NodeID, store.MaxHolders)
-		parallel(16, func(worker int) {
-			for i := worker; i < len(nodes); i += 16 {
+		parallel(64, func(worker int) {
+			for i := worker; i < len(nodes); i += 64 {
 				nodes[i] = store.NewNodeID()
 				if _, err := k.store.Beat(k.t.Context(), proof(nodes[i], store.Cursor{})); err != nil {
 					k.t.Errorf("node %d: %v", i, err)
