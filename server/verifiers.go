@@ -14,12 +14,17 @@ import (
 func (s *Server) verifiers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := s.authenticateClient(r, client.Verify)
-		if err != nil {
-			s.auditClient(r, id, err)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r)
+		case errors.Is(err, client.ErrDenied):
+			s.auditClient(r, id)
 			s.failAPI(w, r, err)
-			return
+		default:
+			// Logged where it was noticed, once: a thousand verifiers ask again
+			// and again.
+			problemFor(err).Write(w)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 
@@ -52,10 +57,7 @@ func (s *Server) authenticateClient(r *http.Request, to client.Capability) (id s
 
 // auditClient logs that a client was not let in. Its secret may stand where its
 // id should, so only an id of a client's form is named.
-func (s *Server) auditClient(r *http.Request, id string, err error) {
-	if !errors.Is(err, client.ErrDenied) {
-		return // the failure is logged with its answer
-	}
+func (s *Server) auditClient(r *http.Request, id string) {
 	if !client.IsID(id) {
 		id = "unreadable"
 	}

@@ -72,7 +72,7 @@ func TestTheLeaseLapsesWithinTheBound(t *testing.T) {
 					}
 					time.Sleep(10 * time.Millisecond)
 				}
-				time.Sleep(begun.Add(bound).Sub(time.Now()))
+				time.Sleep(time.Until(begun.Add(bound)))
 				if _, err := v.Check(t.Context(), token); !errors.Is(err, c.lapsed) {
 					t.Errorf("a bound after the logout: %v", err)
 				}
