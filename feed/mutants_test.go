@@ -35,9 +35,9 @@ func TestMutants(t *testing.T) {
 		mutants.New("a hint extends the lease",
 			"follow.go", "		entries = news.Entries\n", "		entries = news.Entries\n"+
 				"		f.view.apply(history, after, entries)\n"+
-				"		f.view.extend(history, news.Head, lease{sent: f.view.clock.now()})\n"),
+				"		f.view.extend(history, news.Head, f.view.lease.Load(), lease{sent: f.view.clock.now()})\n"),
 		mutants.New("the age of a proof does not count",
-			"view.go", "l.until = l.sent + v.config.Bound - l.age", "l.until = l.sent + v.config.Bound"),
+			"view.go", "- l.age\n", "\n"),
 		mutants.New("time decreases",
 			"clock.go", "return time.Unix(0, shown).UTC()", "return time.Unix(0, ns).UTC()"),
 		mutants.New("an ended session is forgotten before it has expired",
@@ -55,5 +55,17 @@ func TestMutants(t *testing.T) {
 			"view.go", "	for _, e := range lost {\n", "	for _, e := range lost[:0] {\n"),
 		mutants.New("what was ended here is not awaited from the log",
 			"view.go", "	if !v.set.contains(id) {\n", "	if false {\n"),
+		mutants.New("a proof counts that was asked for before Drop",
+			"view.go", "v.lease.CompareAndSwap(held, &l)", "v.lease.Store(&l)"),
+		mutants.New("a proof may come from the future",
+			"view.go", "	l.age = max(l.age, 0)", "	"),
+		mutants.New("an entry of a kind that is not known is passed over",
+			"view.go", "	default:\n		return errKind\n", ""),
+		mutants.New("a source that contradicts itself is believed again at once",
+			"follow.go", "case !rebuilt && (", "case (!rebuilt || true) && ("),
+		mutants.New("a beat may last past the end of the lease",
+			"follow.go", "left > 0 {\n		return context", "left > 1<<62 {\n		return context"),
+		mutants.New("a snapshot may hang",
+			"follow.go", "context.WithTimeout(ctx, snapshotPatience)", "context.WithCancel(ctx)"),
 	)
 }

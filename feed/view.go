@@ -43,8 +43,10 @@ const maxHold = 2 * time.Hour
 const recentEntries = 1 << 16
 
 var (
-	errGap  = errors.New("feed: the entries do not follow on what is known")
-	errFull = errors.New("feed: more ended sessions than Config.MaxEntries: raise it")
+	errGap   = errors.New("feed: the entries do not follow on what is known")
+	errKind  = errors.New("feed: the log holds an entry of a kind that this version does not know: update it")
+	errStale = errors.New("feed: the proofs are too old when they come: look at the source's own")
+	errFull  = errors.New("feed: more ended sessions than Config.MaxEntries: raise it")
 )
 
 // A View is what one process knows of ended sessions. Make it with [NewView],
@@ -184,6 +186,8 @@ func (v *View) note(e store.Entry) error {
 		if v.Cut().Before(e.Session.Time()) {
 			v.cut.Store(&e)
 		}
+	default:
+		return errKind
 	}
 	if v.config.OnEnd != nil {
 		v.config.OnEnd(e)
@@ -340,15 +344,19 @@ func (v *View) entries() []store.Entry {
 // extend takes a proof, that the view held everything up to head when it was
 // asked for, age before sent. It returns false where the view has not come that
 // far: apply first, rely on it second.
-func (v *View) extend(history uint64, head store.Cursor, l lease) bool {
+//
+// The lease that was held before the question is the one that it extends: if it
+// was dropped since, for whatever reason, the proof may be from before that.
+func (v *View) extend(history uint64, head store.Cursor, held *lease, l lease) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if history != v.history || !v.recent.has(head) {
 		return false
 	}
+	l.age = max(l.age, 0) // a proof from the future is one from now
 	l.until = l.sent + v.config.Bound - l.age
-	if l.until > v.lease.Load().until {
-		v.lease.Store(&l)
+	if l.until > held.until {
+		v.lease.CompareAndSwap(held, &l)
 	}
 	return true
 }
