@@ -383,6 +383,29 @@ func TestFollowerGivesBack(t *testing.T) {
 	}
 }
 
+// why: "A store may have it all the same and not tell": what is given back for
+// nothing is given back a few times, not in each beat for hours.
+func TestFollowerGivesBackForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		_, f, log := newFollowing(s)
+		merges := 0
+		s.merge = func(context.Context, []store.Entry) error { merges++; return nil }
+		during(t, f, func() {
+			s.end(t)
+			time.Sleep(simBound)
+			s.store.failover(1)
+			time.Sleep(100 * simBound)
+			if merges != maxGiven {
+				t.Errorf("%d merges", merges)
+			}
+			if n := log.count(); n > 10 {
+				t.Errorf("%d lines are logged:\n%s", n, log.text.String())
+			}
+		})
+	})
+}
+
 // why: "A source that takes nothing says errors.ErrUnsupported", once.
 func TestFollowerGivesNothingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

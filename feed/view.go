@@ -85,7 +85,12 @@ type lease struct {
 type awaited struct {
 	store.Entry
 	since instant
+	given int // so many times
 }
+
+// maxGiven is how often an entry is given back. A store may have it all the same
+// and not tell: one that is expired there, and not yet here.
+const maxGiven = 5
 
 // NewView returns a view that knows nothing and proves nothing.
 func NewView(c Config) *View {
@@ -294,7 +299,7 @@ func (v *View) missing(snapshot store.News) []store.Entry {
 }
 
 // await is called with v.mu held.
-func (v *View) await(e store.Entry) { v.awaited[e.Session] = awaited{e, v.clock.now()} }
+func (v *View) await(e store.Entry) { v.awaited[e.Session] = awaited{Entry: e, since: v.clock.now()} }
 
 // lost returns what a proof did not bring that was asked for at that instant,
 // and should have. (Where it was asked for in between, nothing is lost, and
@@ -323,11 +328,14 @@ func (v *View) gaveBack(entries []store.Entry, taken bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, e := range entries {
-		switch _, awaited := v.awaited[e.Session]; {
-		case !taken:
+		a, ok := v.awaited[e.Session]
+		a.given++
+		a.since = v.clock.now()
+		switch {
+		case !taken, a.given == maxGiven:
 			delete(v.awaited, e.Session)
-		case awaited:
-			v.await(e)
+		case ok:
+			v.awaited[e.Session] = a
 		}
 	}
 }
