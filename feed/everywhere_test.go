@@ -89,6 +89,13 @@ func TestEverywhere(t *testing.T) {
 				}
 				return []store.Holder{node(1, 7, bound)}, nil
 			}},
+		{why: "the store tells late, and of a node that never acknowledges", least: time.Second + longest, most: time.Second + longest + 2*poll,
+			holders: func(_ context.Context, passed time.Duration) ([]store.Holder, error) {
+				if passed < time.Second {
+					return nil, errDown
+				}
+				return []store.Holder{node(1, 6, longest)}, nil
+			}},
 		{why: "the store fails after it has told", least: 700 * time.Millisecond, most: 700*time.Millisecond + poll,
 			holders: func(_ context.Context, passed time.Duration) ([]store.Holder, error) {
 				if passed > 0 {

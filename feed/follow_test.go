@@ -295,7 +295,7 @@ func TestFollowerTellsOfLapse(t *testing.T) {
 					told <- v.Status().Left
 				}
 				during(t, f, func() {
-					time.Sleep(time.Hour)
+					time.Sleep(5 * time.Minute)
 					if len(told) > 0 {
 						t.Fatal("told while all was well")
 					}

@@ -9,7 +9,7 @@ import (
 // why: each step of the algorithm is there for a reason, which a test knows.
 // Those that the model in the repository breaks are broken here in the code.
 func TestMutants(t *testing.T) {
-	mutants.Run(t, "^Test(Simulation|Check|Clock|StoreClock|Set|Everywhere|Follower|View)",
+	mutants.Run(t, "^Test(Simulation|Check|Clock|StoreClock|SetForgets|Everywhere|Follower|View)",
 		mutants.New("the lease counts from the answer",
 			"follow.go", "lease{sent: sent,", "lease{sent: f.view.clock.now(),"),
 		mutants.New("the lease is read after the look-up",
