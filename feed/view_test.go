@@ -21,7 +21,7 @@ func synced(t *testing.T, c Config) *View {
 }
 
 // take applies one entry at the head.
-func take(t *testing.T, v *View, kind store.Kind, id store.SID, expires time.Time) store.Entry {
+func applyTo(t *testing.T, v *View, kind store.Kind, id store.SID, expires time.Time) store.Entry {
 	t.Helper()
 	history, at, _ := v.place()
 	e := store.Entry{Cursor: store.Cursor{Pos: at.Pos + 1, ID: store.NewNodeID()}, Kind: kind, Session: id, Expires: expires}
@@ -48,7 +48,7 @@ func TestViewRemembers(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			v, id := synced(t, Config{Bound: simBound, Hold: hold}), store.NewSID(time.Now())
-			take(t, v, store.SessionEnded, id, time.Now().Add(test.expires))
+			applyTo(t, v, store.SessionEnded, id, time.Now().Add(test.expires))
 			time.Sleep(test.kept)
 			v.set.prune(v.Now())
 			if !v.Ended(id) {
@@ -85,7 +85,7 @@ func TestViewTells(t *testing.T) {
 	var want []store.SID
 	for range 10 {
 		want = append(want, store.NewSID(time.Now()))
-		take(t, v, store.SessionEnded, want[len(want)-1], time.Now())
+		applyTo(t, v, store.SessionEnded, want[len(want)-1], time.Now())
 	}
 	if len(told) != len(want) {
 		t.Fatalf("told of %d of %d", len(told), len(want))
@@ -105,7 +105,7 @@ func TestViewCut(t *testing.T) {
 		t.Error("a cut before there was one")
 	}
 	for _, at := range []time.Time{noon, noon.Add(time.Hour), noon.Add(time.Minute)} {
-		take(t, v, store.AllEnded, store.NewSID(at), time.Now())
+		applyTo(t, v, store.AllEnded, store.NewSID(at), time.Now())
 	}
 	if got, want := v.Cut(), noon.Add(time.Hour); !got.Equal(want) {
 		t.Errorf("the cut is at %v, not %v", got, want)
@@ -155,7 +155,7 @@ func TestViewSince(t *testing.T) {
 	v := synced(t, Config{Bound: simBound, Hold: simHold})
 	var log []store.Entry
 	for range recentEntries + 10 {
-		log = append(log, take(t, v, store.SessionEnded, numbered(len(log)), time.Now()))
+		log = append(log, applyTo(t, v, store.SessionEnded, numbered(len(log)), time.Now()))
 	}
 	for _, test := range []struct {
 		why   string
