@@ -322,11 +322,14 @@ func (v *View) missing(snapshot store.News) []store.Entry {
 		kind    store.Kind
 		session store.SID
 	}
+	lost := v.entries()
+	if len(lost) == 0 {
+		return nil // at the first snapshot, which may be large
+	}
 	held := make(map[name]bool, len(snapshot.Entries))
 	for _, e := range snapshot.Entries {
 		held[name{e.Kind, e.Session}] = true
 	}
-	lost := v.entries()
 	return slices.DeleteFunc(lost, func(e store.Entry) bool {
 		return held[name{e.Kind, e.Session}] || !e.Expires.After(snapshot.Now)
 	})

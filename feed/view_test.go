@@ -20,7 +20,7 @@ func synced(t *testing.T, c Config) *View {
 	return v
 }
 
-// take applies one entry at the head.
+// applyTo applies one entry at the head.
 func applyTo(t *testing.T, v *View, kind store.Kind, id store.SID, expires time.Time) store.Entry {
 	t.Helper()
 	history, at, _ := v.place()

@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 
-	"github.com/counterfoil/counterfoil/feed"
 	"github.com/counterfoil/counterfoil/server/pages"
 )
 
@@ -63,9 +62,9 @@ func (s *Server) routes() http.Handler {
 	// Services that check access tokens themselves: see package verify.
 	follow := s.feed.ServeHTTP
 	group(s.verifiers, map[string]http.HandlerFunc{
-		"GET " + feed.StreamPath:   s.untilDrain(follow),
-		"POST " + feed.RenewPath:   follow,
-		"GET " + feed.SnapshotPath: follow,
+		"GET /v1/feed":          s.untilDrain(follow),
+		"POST /v1/feed/renew":   follow,
+		"GET /v1/feed/snapshot": follow,
 	})
 
 	return s.withHeaders(s.withRecovery(s.withUnmatched(mux)))

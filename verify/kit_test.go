@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/feed"
+	"github.com/counterfoil/counterfoil/internal/pipenet"
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
 	"github.com/counterfoil/counterfoil/verify"
@@ -33,14 +33,14 @@ type issuer struct {
 	t        testing.TB
 	sessions *counterfoil.Manager
 	store    store.Store
-	network  *network
+	network  *pipenet.Network
 	down     atomic.Bool // refuses every request
 	stopNode func()      // ends the node's follower and its hub, as if the process had
 	feed     atomic.Pointer[http.Handler]
 }
 
 func newIssuer(t testing.TB) *issuer {
-	i := &issuer{t: t, store: memory.New(memory.Config{}), network: newNetwork()}
+	i := &issuer{t: t, store: memory.New(memory.Config{}), network: pipenet.New()}
 	var err error
 	i.sessions, err = counterfoil.New(counterfoil.Config{Store: i.store, PublicURL: issuerURL, Logger: discard})
 	check(t, err)
@@ -124,7 +124,7 @@ func (i *issuer) logIn() string {
 	i.t.Helper()
 	jar, err := cookiejar.New(nil)
 	check(i.t, err)
-	transport := i.network.transport()
+	transport := i.network.Transport()
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Jar: jar}
 	for _, path := range []string{"/", "/login", "/token"} {
@@ -154,7 +154,7 @@ func (i *issuer) logOut(token string) {
 // verifier makes a verifier that is not ready yet.
 func (i *issuer) verifier(edit ...func(*verify.Config)) *verify.Verifier {
 	i.t.Helper()
-	transport := i.network.transport()
+	transport := i.network.Transport()
 	c := verify.Config{Issuer: issuerURL, ClientID: clientID, ClientSecret: secret, Bound: bound, Transport: transport, Logger: discard}
 	for _, e := range edit {
 		e(&c)
@@ -182,64 +182,4 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// A network carries connections as pipes.
-type network struct {
-	connections chan net.Conn
-	closed      chan struct{}
-	close       func()
-	cut         atomic.Bool // what is sent goes nowhere, and nothing is said about it
-	mu          sync.Mutex
-	open        []net.Conn
-}
-
-func newNetwork() *network {
-	n := &network{connections: make(chan net.Conn), closed: make(chan struct{})}
-	n.close = sync.OnceFunc(func() { close(n.closed) })
-	return n
-}
-
-func (n *network) Accept() (net.Conn, error) {
-	select {
-	case c := <-n.connections:
-		return c, nil
-	case <-n.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (n *network) Close() error   { n.close(); return nil }
-func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
-
-func (n *network) transport() *http.Transport {
-	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		if n.cut.Load() {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}
-		client, server := net.Pipe()
-		select {
-		case n.connections <- server:
-			n.mu.Lock()
-			n.open = append(n.open, client, server)
-			n.mu.Unlock()
-			return client, nil
-		case <-n.closed:
-			return nil, net.ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}}
-}
-
-// cutAll breaks every connection, and lets no new one be made.
-func (n *network) cutAll() {
-	n.cut.Store(true)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.open {
-		c.Close()
-	}
-	n.open = nil
 }

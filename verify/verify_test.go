@@ -52,10 +52,10 @@ func TestTheLeaseLapsesWithinTheBound(t *testing.T) {
 		later   error
 		fallout func(*issuer)
 	}{
-		{"cut off, Strict refuses", verify.Strict, verify.ErrUnavailable, verify.ErrUnavailable, func(i *issuer) { i.network.cutAll() }},
-		{"cut off, Introspect refuses, as nobody answers", verify.Introspect, verify.ErrUnavailable, verify.ErrUnavailable, func(i *issuer) { i.network.cutAll() }},
+		{"cut off, Strict refuses", verify.Strict, verify.ErrUnavailable, verify.ErrUnavailable, func(i *issuer) { i.network.Cut() }},
+		{"cut off, Introspect refuses, as nobody answers", verify.Introspect, verify.ErrUnavailable, verify.ErrUnavailable, func(i *issuer) { i.network.Cut() }},
 		{"the hub is stopped, and Introspect asks", verify.Introspect, verify.ErrEnded, verify.ErrEnded, func(i *issuer) { i.stopNode() }},
-		{"AllowStale accepts for a while, dangerously", verify.AllowStale(5 * time.Second), nil, verify.ErrUnavailable, func(i *issuer) { i.network.cutAll() }},
+		{"AllowStale accepts for a while, dangerously", verify.AllowStale(5 * time.Second), nil, verify.ErrUnavailable, func(i *issuer) { i.network.Cut() }},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestEverywhereWaitsForVerifiers(t *testing.T) {
 			time.Sleep(3 * bound)
 			token := i.logIn()
 			if n == 2 {
-				i.network.cutAll() // they hear nothing, and are waited for
+				i.network.Cut() // they hear nothing, and are waited for
 			}
 			session, err := i.sessions.CheckToken(t.Context(), token)
 			check(t, err)
