@@ -20,17 +20,23 @@ var allowed = []struct {
 	ours   []string
 	others []string
 }{
+	{"/internal/problem", nil, nil},
 	{"/store", nil, nil},
 	{"/token", nil, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/store/memory", []string{"/store"}, nil},
 	{"/store/sqlite", []string{"/store"}, []string{"github.com/ncruces"}},
+	{"/store/postgres", []string{"/store"}, []string{"github.com/jackc", "golang.org/x/sync", "golang.org/x/text"}},
+	{"/store/redis", []string{"/store"}, []string{"github.com/valkey-io/valkey-go"}},
 	{"/store/storetest", []string{"/store"}, []string{"pgregory.net/rapid"}},
-	{"/feed", []string{"/store"}, nil},
-	{"", []string{"/feed", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
-	{"/counterfoiltest", []string{"", "/feed", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
-	{"/server/account", nil, []string{"github.com/ncruces", "golang.org/x/crypto", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
+	{"/feed", []string{"/internal/problem", "/store"}, nil},
+	{"/verify", []string{"/feed", "/internal/problem", "/store", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"", []string{"/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/counterfoiltest", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/internal/servers", nil, []string{"github.com/jackc", "golang.org/x/text"}},
+	{"/server/account", nil, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
+	{"/server/client", []string{"/store"}, nil},
 	{"/server/pages", nil, nil},
-	{"/server", []string{"", "/feed", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/pages"}, nil},
+	{"/server", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/pages"}, nil},
 }
 
 // What the standard library and the allowed modules need for themselves.

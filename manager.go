@@ -31,6 +31,8 @@ type Manager struct {
 	asks      bool // at every check
 	view      *feed.View
 	follower  *feed.Follower
+	hub       *feed.Hub
+	feeding   sync.Once // starts the hub
 	following sync.Once
 	seen      *seen
 	canary    atomic.Int64 // the latest measure, in nanoseconds

@@ -3,6 +3,7 @@ package counterfoil
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/counterfoil/counterfoil/feed"
@@ -99,6 +100,7 @@ func (m *Manager) openView(ctx context.Context) error {
 	})
 	m.seen.view = m.view
 	m.follower = feed.NewFollower(m.view, feed.FromStore(m.store), m.config.Logger)
+	m.hub = feed.NewHub(m.view, m.follower)
 	m.follower.OnBeat = m.onBeat
 	m.follower.OnLapse = func(err error) { m.watchers.cancelAll(wrap(ErrUnavailable, err)) }
 	if m.asks {
@@ -119,6 +121,21 @@ func (m *Manager) follow() {
 			m.work.Go(func() { m.follower.Run(m.background) })
 		}
 	})
+}
+
+// Feed serves this node's view of ended sessions to those who check tokens
+// elsewhere, by package verify or by docs/feed-protocol.md, on the paths
+// [feed.StreamPath], [feed.RenewPath] and [feed.SnapshotPath]. Authorize says
+// whether a request comes from somebody who may know it; it is asked again while
+// a stream is open. LogoutEverywhere waits for them, too.
+func (m *Manager) Feed(authorize func(*http.Request) bool) http.Handler {
+	m.follow()
+	m.feeding.Do(func() {
+		if m.background.Err() == nil {
+			m.work.Go(func() { m.hub.Run(m.background) })
+		}
+	})
+	return m.hub.Handler(authorize)
 }
 
 // onEnd is called when the view has learned of an end.

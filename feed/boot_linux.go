@@ -14,3 +14,13 @@ func sinceBoot() time.Duration {
 	}
 	return time.Duration(ts.Nano())
 }
+
+// inBubble reports whether Go's clock is not the system's, but that of a bubble
+// of testing/synctest, which begins in the year 2000.
+func inBubble() bool {
+	var ts unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts)
+	return err == nil && time.Since(time.Unix(ts.Unix())).Abs() > year
+}
+
+const year = 365 * 24 * time.Hour

@@ -14,28 +14,35 @@ type instant = time.Duration
 // It takes the larger of two: Go's monotonic clock, which on Linux stops while
 // the machine sleeps, and the system's boot clock, which does not. A lease must
 // not live longer because its process was asleep; that one of the clocks is
-// ahead only ends it early. (In a bubble of testing/synctest only Go's moves.)
+// ahead only ends it early. In a bubble of testing/synctest only Go's counts:
+// the system's goes on in real time there, and a lease that was counted from it
+// would outlive its bound by the bubble's.
 //
 // A virtual machine that is paused stops both. jumped notices that afterwards,
 // once somebody has set the wall clock.
 type clock struct {
-	start time.Time // with a monotonic reading
-	boot  time.Duration
-	wall  func() time.Time
+	mono, boot func() time.Duration // since this clock was made
+	wall       func() time.Time
 
 	lastWall time.Time // of the latest jumped; its callers take turns
 	lastAt   instant
 }
 
 func newClock() *clock {
-	c := &clock{start: time.Now(), boot: sinceBoot(), wall: func() time.Time { return time.Now().Round(0) }}
+	start, booted := time.Now(), sinceBoot()
+	c := &clock{
+		mono: func() time.Duration { return time.Since(start) },
+		boot: func() time.Duration { return sinceBoot() - booted },
+		wall: func() time.Time { return time.Now().Round(0) },
+	}
+	if inBubble() {
+		c.boot = func() time.Duration { return 0 }
+	}
 	c.lastWall = c.wall()
 	return c
 }
 
-func (c *clock) now() instant {
-	return max(time.Since(c.start), sinceBoot()-c.boot)
-}
+func (c *clock) now() instant { return max(c.mono(), c.boot()) }
 
 // maxJump is how far the wall clock may move against ours between two looks
 // before something is taken to have happened to one of them.

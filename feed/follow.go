@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,10 +22,15 @@ type Source interface {
 	Beat(ctx context.Context, b store.Beat) (news store.News, age time.Duration, err error)
 	Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error)
 	Snapshot(ctx context.Context) (store.News, error)
-	// Watch may hand entries over with a hint. Nil: follow.
-	Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error
+	// Watch may hand entries over with a hint, and the place in the log that
+	// they follow on. Nil: follow.
+	Watch(ctx context.Context, hint HintFunc) error
+	// Merge returns errors.ErrUnsupported where the source takes nothing.
 	Merge(ctx context.Context, entries []store.Entry) error
 }
+
+// A HintFunc is told that the log has grown, and perhaps by what.
+type HintFunc func(h store.Hint, after store.Cursor, entries []store.Entry)
 
 // FromStore returns the store as a Source.
 func FromStore(s store.Store) Source { return fromStore{s} }
@@ -36,8 +42,8 @@ func (f fromStore) Beat(ctx context.Context, b store.Beat) (store.News, time.Dur
 	return news, 0, err
 }
 
-func (f fromStore) Watch(ctx context.Context, hint func(store.Hint, []store.Entry)) error {
-	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, nil) })
+func (f fromStore) Watch(ctx context.Context, hint HintFunc) error {
+	return f.Store.Watch(ctx, func(h store.Hint) { hint(h, store.Cursor{}, nil) })
 }
 
 // A Follower keeps a [View] fresh. Make it with [NewFollower] and call
@@ -51,16 +57,17 @@ type Follower struct {
 	// Acked returns up to which position those who follow this process refuse
 	// what has ended, at most pos. Nil: nobody does. OnLapse is called when the
 	// lease has ended, or is about to end before another proof can come. OnBeat
-	// is called after each proof. Set them before Run.
+	// is called after each proof. OnNudge is called when somebody waits until
+	// everybody refuses what has ended up to the view's position: ask those who
+	// follow this process for their acknowledgement. Set them before Run.
 	Acked   func(pos uint64) uint64
 	OnLapse func(error)
 	OnBeat  func()
+	OnNudge func()
 
-	turn   chan struct{} // held by who beats
-	last   outcome       // of the latest beat; guarded by turn
-	now    chan struct{} // rouses the beat
-	merges sync.Mutex    // guards lost
-	lost   []store.Entry // what the source has lost and did not take back yet
+	turn chan struct{} // held by who beats
+	last outcome       // of the latest beat; guarded by turn
+	now  chan struct{} // rouses the beat
 }
 
 // NewFollower makes the follower of a view. The logger is told when the lease
@@ -138,8 +145,9 @@ func (f *Follower) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// beatNow rouses the beat.
-func (f *Follower) beatNow() {
+// BeatNow makes Run beat at once instead of at the next interval. It does not
+// wait for it, and may be called at any time.
+func (f *Follower) BeatNow() {
 	select {
 	case f.now <- struct{}{}:
 	default: // it is about to
@@ -211,7 +219,7 @@ func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
 			return
 		}
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
-		if err != nil || f.view.apply(history, news.Entries) != nil || len(news.Entries) == 0 {
+		if err != nil || f.view.apply(history, cursor, news.Entries) != nil || len(news.Entries) == 0 {
 			break
 		}
 	}
@@ -237,6 +245,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 	}
 	f.view.set.prune(f.view.Now())
 	rebuilt := false
+	begun := f.view.clock.now()
 	for range maxPages {
 		if _, _, synced := f.view.place(); !synced {
 			if err := f.rebuild(ctx); err != nil {
@@ -252,7 +261,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 			f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
 			err = f.rebuild(ctx)
 		case proven && err == nil:
-			err = f.giveBack(ctx)
+			err = f.giveBack(ctx, begun)
 			if f.OnBeat != nil {
 				f.OnBeat()
 			}
@@ -287,7 +296,7 @@ func (f *Follower) beat(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	f.view.store.set(news.Now, sent)
-	if err := f.view.apply(history, news.Entries); err != nil {
+	if err := f.view.apply(history, cursor, news.Entries); err != nil {
 		return false, err
 	}
 	proven := f.view.extend(history, news.Head, lease{sent: sent, age: age, proved: news.Now.Add(-age)})
@@ -305,38 +314,51 @@ func (f *Follower) rebuild(ctx context.Context) error {
 		return err
 	}
 	f.view.store.set(snapshot.Now, sent)
-	f.merges.Lock()
-	f.lost = f.view.missing(snapshot)
-	f.merges.Unlock()
 	return f.view.reset(snapshot)
 }
 
-// giveBack hands over what the source has lost.
-func (f *Follower) giveBack(ctx context.Context) error {
-	f.merges.Lock()
-	defer f.merges.Unlock()
-	if len(f.lost) == 0 {
-		return nil
-	}
-	f.log.Warn("the store has lost ended sessions, by a failover or a restore; they are given back", "count", len(f.lost))
-	for len(f.lost) > 0 {
-		n := min(len(f.lost), store.MaxBatch)
-		if err := f.source.Merge(ctx, f.lost[:n]); err != nil {
-			return err
+// mergeBatch is how many entries are given back at once.
+const mergeBatch = 1000
+
+// giveBack hands over what the source has lost, as the proof shows that was
+// asked for at that instant. A source that takes nothing says
+// errors.ErrUnsupported.
+func (f *Follower) giveBack(ctx context.Context, sent instant) error {
+	for batch := range slices.Chunk(f.view.lost(sent), mergeBatch) {
+		err := f.merge(ctx, batch)
+		unsupported := errors.Is(err, errors.ErrUnsupported)
+		if err != nil && !unsupported {
+			return fmt.Errorf("feed: give back what the store has lost: %w", err)
 		}
-		f.lost = f.lost[n:]
+		f.view.gaveBack(batch, !unsupported)
+		if !unsupported {
+			f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", len(batch))
+		}
 	}
-	f.lost = nil
 	return nil
+}
+
+func (f *Follower) merge(ctx context.Context, entries []store.Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, f.patience())
+	defer cancel()
+	return f.source.Merge(ctx, entries)
 }
 
 // watch listens for hints, again and again.
 func (f *Follower) watch(ctx context.Context) {
 	interval := f.view.config.Bound / beatsPerBound
+	level := slog.LevelWarn
 	for ctx.Err() == nil {
-		err := f.source.Watch(ctx, func(h store.Hint, entries []store.Entry) { f.hinted(ctx, h, entries) })
+		begun := f.view.clock.now()
+		err := f.source.Watch(ctx, func(h store.Hint, after store.Cursor, entries []store.Entry) {
+			f.hinted(ctx, h, after, entries)
+		})
+		if f.view.clock.now()-begun > time.Minute {
+			level = slog.LevelWarn // it was heard for a while
+		}
 		if err != nil && ctx.Err() == nil {
-			f.log.Warn("hints about ended sessions are not heard; they are read at each beat", "error", err)
+			f.log.Log(ctx, level, "hints about ended sessions are not heard; they are read at each beat", "error", err)
+			level = slog.LevelDebug
 		}
 		// Not all at once after a restart of the source.
 		pause(ctx, interval/2+rand.N(interval))
@@ -344,7 +366,7 @@ func (f *Follower) watch(ctx context.Context) {
 }
 
 // hinted looks at the log. It never extends the lease.
-func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Entry) {
+func (f *Follower) hinted(ctx context.Context, h store.Hint, after store.Cursor, entries []store.Entry) {
 	history, cursor, synced := f.view.place()
 	if !synced {
 		return // the first beat is about to read everything
@@ -354,13 +376,17 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, entries []store.Ent
 		defer cancel()
 		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
 		if err != nil {
-			f.beatNow() // which will see for itself, and say what is wrong
+			f.BeatNow() // which will see for itself, and say what is wrong
 			return
 		}
-		entries = news.Entries
+		after, entries = cursor, news.Entries
 	}
-	if f.view.apply(history, entries) != nil || h == store.BeatNow {
-		f.beatNow()
+	err := f.view.apply(history, after, entries)
+	if h == store.BeatNow && f.OnNudge != nil {
+		f.OnNudge()
+	}
+	if err != nil || h == store.BeatNow {
+		f.BeatNow()
 	}
 }
 

@@ -42,6 +42,9 @@ const maxHold = 2 * time.Hour
 // recentEntries is how many log entries a view keeps for those who follow it.
 const recentEntries = 1 << 16
 
+// defaultEntries is the default of Config.MaxEntries.
+const defaultEntries = 32 << 20
+
 var (
 	errGap  = errors.New("feed: the entries do not follow on what is known")
 	errFull = errors.New("feed: more ended sessions than Config.MaxEntries: raise it")
@@ -66,6 +69,8 @@ type View struct {
 	recent  recent
 	changed chan struct{} // closed at the next change
 	lag     time.Duration // of the latest entry
+
+	awaited map[store.SID]awaited // what is known and the log does not tell of
 }
 
 // A lease is the right to rely on the view.
@@ -76,13 +81,22 @@ type lease struct {
 	proved time.Time     // the store's time in the proof
 }
 
+// An awaited entry is one that the log of this history should tell of: its
+// session's end was committed, or was given back, at that instant. If a proof
+// that was asked for later does not bring it, the store has lost it (again).
+type awaited struct {
+	store.Entry
+	since instant
+}
+
 // NewView returns a view that knows nothing and proves nothing.
 func NewView(c Config) *View {
 	v := &View{
 		config:  c,
 		clock:   newClock(),
-		set:     newSet(cmp.Or(c.MaxEntries, 32<<20)),
+		set:     newSet(cmp.Or(c.MaxEntries, defaultEntries)),
 		changed: make(chan struct{}),
+		awaited: map[store.SID]awaited{},
 	}
 	v.lease.Store(&lease{})
 	v.cut.Store(&store.Entry{})
@@ -104,6 +118,16 @@ func (v *View) Begin() Check { return Check{v, v.lease.Load()} }
 func (c Check) Finish() (now time.Time, proven bool) {
 	t := c.view.clock.now()
 	return c.view.store.at(t), t < c.lease.until
+}
+
+// Lapsed is for how long the lease that Begin read has ended; false where there
+// was none: no proof ever came, or it was dropped because a clock jumped. Like
+// Finish it reads the clock: call it after every look-up.
+func (c Check) Lapsed() (time.Duration, bool) {
+	if c.lease.until == 0 {
+		return 0, false
+	}
+	return max(c.view.clock.now()-c.lease.until, 0), true
 }
 
 // Proved is the store's time at which everything that Ended does not name was
@@ -128,13 +152,33 @@ func (v *View) Cut() time.Time {
 // Now is the store's time, as well as this process knows it. Zero: it does not.
 func (v *View) Now() time.Time { return v.store.at(v.clock.now()) }
 
-// End makes the view refuse a session at once, before the log tells.
+// End makes the view refuse a session at once, before the log tells. Call it
+// when the end was committed: if the log does not tell of it then, the store has
+// lost it, and the follower gives it back.
 func (v *View) End(id store.SID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err := v.note(store.Entry{Kind: store.SessionEnded, Session: id}); err != nil {
+	e := store.Entry{Kind: store.SessionEnded, Session: id}
+	if !v.set.contains(id) {
+		v.await(e)
+	}
+	if err := v.note(e); err != nil {
 		v.Drop()
 	}
+}
+
+// RememberFor raises Config.Hold. Who follows a node learns from that for how
+// long what is issued there can be good.
+func (v *View) RememberFor(hold time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.config.Hold = max(v.config.Hold, min(hold, maxHold))
+}
+
+func (v *View) hold() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.config.Hold
 }
 
 // Drop ends the lease: no check is proven until the next proof.
@@ -162,6 +206,9 @@ func (v *View) note(e store.Entry) error {
 	case e.Expires.After(now.Add(maxHold)):
 		e.Expires = now.Add(maxHold)
 	}
+	if e.Pos > 0 { // out of the log
+		delete(v.awaited, e.Session)
+	}
 	switch e.Kind {
 	case store.SessionEnded:
 		if !v.set.add(e.Session, e.Expires) {
@@ -185,24 +232,27 @@ func (v *View) place() (history uint64, cursor store.Cursor, synced bool) {
 	return v.history, v.cursor, v.synced
 }
 
-// apply takes entries that follow on a cursor of that history. Those that are
-// known already are passed over: hints and beats overlap.
-func (v *View) apply(history uint64, entries []store.Entry) error {
+// apply takes entries that follow on a place in the log of that history. That
+// place must be known, by its id: an entry names its own place and not the one
+// before, and after a failover one of another history may have the next
+// position. Entries that are known already are passed over: hints and beats
+// overlap.
+func (v *View) apply(history uint64, after store.Cursor, entries []store.Entry) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if history != v.history {
+	if history != v.history || !v.recent.has(after) {
 		return errGap // the answer to a question about another history
 	}
 	before := v.cursor
-	for _, e := range entries {
+	for i, e := range entries {
+		if e.Pos != after.Pos+uint64(i)+1 {
+			return errGap
+		}
 		if e.Pos <= v.cursor.Pos {
 			if !v.recent.has(e.Cursor) {
 				return errGap // another history has an entry in its place
 			}
 			continue
-		}
-		if e.Pos != v.cursor.Pos+1 {
-			return errGap
 		}
 		if err := v.note(e); err != nil {
 			return err
@@ -231,14 +281,19 @@ func (v *View) announce() {
 	v.changed = make(chan struct{})
 }
 
-// reset begins a history with a snapshot. What was known stays known.
+// reset begins a history with a snapshot. What was known stays known, and what
+// of it the snapshot lacks is to be given back.
 func (v *View) reset(news store.News) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	lost := v.missing(news)
 	for _, e := range news.Entries {
 		if err := v.note(e); err != nil {
 			return err
 		}
+	}
+	for _, e := range lost {
+		v.await(e)
 	}
 	v.synced = true
 	v.history++
@@ -251,8 +306,8 @@ func (v *View) reset(news store.News) error {
 	return nil
 }
 
-// missing returns what the view knows and the snapshot does not: what the store
-// has lost, and is to be given back.
+// missing returns what the view knows and the snapshot does not. Called with
+// v.mu held.
 func (v *View) missing(snapshot store.News) []store.Entry {
 	type name struct {
 		kind    store.Kind
@@ -266,6 +321,45 @@ func (v *View) missing(snapshot store.News) []store.Entry {
 	return slices.DeleteFunc(lost, func(e store.Entry) bool {
 		return held[name{e.Kind, e.Session}] || !e.Expires.After(snapshot.Now)
 	})
+}
+
+// await is called with v.mu held.
+func (v *View) await(e store.Entry) { v.awaited[e.Session] = awaited{e, v.clock.now()} }
+
+// lost returns what a proof did not bring that was asked for at that instant,
+// and should have. (Where it was asked for in between, nothing is lost, and
+// giving it back changes nothing.)
+func (v *View) lost(sent instant) (lost []store.Entry) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := v.Now()
+	for id, a := range v.awaited {
+		if a.Expires.IsZero() {
+			a.Expires = now.Add(v.config.Hold)
+		}
+		switch {
+		case !a.Expires.After(now):
+			delete(v.awaited, id)
+		case a.since <= sent:
+			lost = append(lost, a.Entry)
+		}
+	}
+	return lost
+}
+
+// gaveBack takes note that the store has taken entries, and will tell of them.
+// Where it takes none, nothing is awaited of it.
+func (v *View) gaveBack(entries []store.Entry, taken bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, e := range entries {
+		switch _, awaited := v.awaited[e.Session]; {
+		case !taken:
+			delete(v.awaited, e.Session)
+		case awaited:
+			v.await(e)
+		}
+	}
 }
 
 // entries returns everything that the view knows, without places.
@@ -351,6 +445,14 @@ func (r *recent) after(c store.Cursor) ([]store.Entry, bool) {
 func (r *recent) has(c store.Cursor) bool {
 	_, known := r.after(c)
 	return known
+}
+
+// holds reports whether the cursor is a place in the log as the view knows it,
+// and returns the history in which it is.
+func (v *View) holds(c store.Cursor) (history uint64, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.history, v.synced && v.recent.has(c)
 }
 
 // since returns what followers are told: see Hub. The entries must not be

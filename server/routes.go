@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"github.com/counterfoil/counterfoil/feed"
 	"github.com/counterfoil/counterfoil/server/pages"
 )
 
@@ -57,6 +58,14 @@ func (s *Server) routes() http.Handler {
 		"GET /v1/sessions":          s.apiSessions,
 		"DELETE /v1/sessions":       s.apiEndSessions,
 		"DELETE /v1/sessions/{sid}": s.apiEndSession,
+	})
+
+	// Services that check access tokens themselves: see package verify.
+	follow := s.feed.ServeHTTP
+	group(s.verifiers, map[string]http.HandlerFunc{
+		"GET " + feed.StreamPath:   s.untilDrain(follow),
+		"POST " + feed.RenewPath:   follow,
+		"GET " + feed.SnapshotPath: follow,
 	})
 
 	return s.withHeaders(s.withRecovery(s.withUnmatched(mux)))

@@ -13,6 +13,7 @@ func TestMain(m *testing.M) {
 		"await":       awaitMain,
 		"ended":       endedMain,
 		"mistake":     mistakeMain,
+		"follow":      followMain,
 	})
 }
 
