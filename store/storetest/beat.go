@@ -168,7 +168,7 @@ var beatRules = []rule{
 			}
 		}
 	}},
-	{name: "unknown place", why: "Errors: as Follow. Then the node is not on record.", check: func(k *kit) {
+	{name: "unknown place", why: "Errors: as Follow. Then the node is not put on record.", check: func(k *kit) {
 		head := k.end(k.createFor("john").ID).Head
 		for _, bad := range []store.Cursor{
 			{Pos: head.Pos, ID: digestID()},
@@ -186,7 +186,7 @@ var beatRules = []rule{
 		}
 		k.holds()
 	}},
-	{name: "unknown place later", why: "A node that may answer from memory by an earlier beat may still do so after one that failed, and must be waited for.", check: func(k *kit) {
+	{name: "unknown place later", why: "What an earlier beat put on record stays, since the lease that it earned still runs.", check: func(k *kit) {
 		node := store.NewNodeID()
 		k.beat(proof(node, store.Cursor{}))
 		before := k.holder(node)
@@ -197,7 +197,7 @@ var beatRules = []rule{
 			k.t.Errorf("the holder was %+v, now it is %+v", before, after)
 		}
 	}},
-	{name: "until", why: "Until, by the store's clock: its latest beat, and its bound with the error of clocks.", timed: true, check: func(k *kit) {
+	{name: "until", why: "Until, by the store's clock: a beat, and its bound with the error of clocks.", timed: true, check: func(k *kit) {
 		node := store.NewNodeID()
 		for range 3 {
 			_, before := k.holders()
@@ -212,7 +212,7 @@ var beatRules = []rule{
 			k.wait(2)
 		}
 	}},
-	{name: "until stays", why: "Until: the node may answer from memory that long, and does not forget it because its next beat has a shorter bound.", check: func(k *kit) {
+	{name: "until stays", why: "Until … of all its beats the latest: a shorter bound does not end a lease that still runs.", check: func(k *kit) {
 		b := proof(store.NewNodeID(), store.Cursor{})
 		k.beat(b)
 		first := k.holder(b.Node).Until
@@ -253,7 +253,7 @@ var beatRules = []rule{
 		k.holds(node)
 	}},
 	{name: "in a race", why: "Beat puts the node on record, and returns … the head as it is after that. Whatever appends to the log later sees the node in Holders.", check: checkBeatRace},
-	{name: "too many", why: "MaxHolders: the nodes of one store. One more is refused, not left out of Holders: nobody would wait for it.", timed: true, check: func(k *kit) {
+	{name: "too many", why: "ErrFull where MaxHolders others are on record. One more is refused, not left out of Holders: nobody would wait for it.", timed: true, check: func(k *kit) {
 		nodes := make([]store.NodeID, store.MaxHolders)
 		parallel(64, func(worker int) {
 			for i := worker; i < len(nodes); i += 64 {
@@ -282,7 +282,7 @@ var beatRules = []rule{
 // not see. It goes on for a while: how much that is depends on the store.
 func checkBeatRace(k *kit) {
 	started := time.Now()
-	for round := 0; round < 40 || round < 1000 && time.Since(started) < time.Second/2; round++ {
+	for round := 0; round < 20 || round < 1000 && time.Since(started) < time.Second/2; round++ {
 		node, id := store.NewNodeID(), k.createFor("john").ID
 		var news store.News
 		var ended store.Ended
