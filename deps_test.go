@@ -27,7 +27,7 @@ var allowed = []struct {
 	{"/store/storetest", []string{"/store"}, []string{"pgregory.net/rapid"}},
 	{"", []string{"/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/counterfoiltest", []string{"", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
-	{"/server/account", nil, []string{"github.com/ncruces", "golang.org/x/crypto", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
+	{"/server/account", nil, []string{"github.com/ncruces", "github.com/jackc", "golang.org/x/sync", "golang.org/x/crypto", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
 	{"/server/pages", nil, nil},
 	{"/server", []string{"", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/pages"}, nil},
 }
