@@ -22,14 +22,16 @@ var allowed = []struct {
 }{
 	{"/store", nil, nil},
 	{"/token", nil, []string{"github.com/go-jose/go-jose/v4"}},
-	{"/store/memory", []string{"/store"}, nil},
-	{"/store/sqlite", []string{"/store"}, []string{"github.com/ncruces"}},
+	{"/store/internal/hints", []string{"/store"}, nil},
+	{"/store/memory", []string{"/store", "/store/internal/hints"}, nil},
+	{"/store/sqlite", []string{"/store", "/store/internal/hints"}, []string{"github.com/ncruces"}},
+	{"/store/redis", []string{"/store"}, []string{"github.com/valkey-io"}},
 	{"/store/storetest", []string{"/store"}, []string{"pgregory.net/rapid"}},
-	{"", []string{"/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
-	{"/counterfoiltest", []string{"", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"", []string{"/store", "/store/internal/hints", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/counterfoiltest", []string{"", "/store", "/store/internal/hints", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/server/account", nil, []string{"github.com/ncruces", "github.com/jackc", "golang.org/x/sync", "golang.org/x/crypto", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
 	{"/server/pages", nil, nil},
-	{"/server", []string{"", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/pages"}, nil},
+	{"/server", []string{"", "/store", "/store/internal/hints", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/pages"}, nil},
 }
 
 // What the standard library and the allowed modules need for themselves.

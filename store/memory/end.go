@@ -71,7 +71,7 @@ func (s *Store) endAll(expires time.Time) {
 // append adds an entry to the log and tells those who watch.
 func (s *Store) append(kind store.Kind, session store.SID, expires time.Time) {
 	s.log.append(kind, session, expires)
-	s.hints.send(store.LogGrew)
+	s.watchers.Send(store.LogGrew)
 }
 
 // Generation implements [store.Store].

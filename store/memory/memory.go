@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/internal/hints"
 )
 
 // A Config sizes a [Store]. The zero Config works.
@@ -45,7 +46,7 @@ type Store struct {
 	generations generations
 	log         journal
 	holders     map[store.NodeID]store.Holder
-	hints       hints
+	watchers    hints.Watchers
 	documents   map[string]document
 }
 
@@ -339,7 +340,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.hints.close()
+	s.watchers.Close(errClosed)
 	s.sessions, s.log, s.documents = newTable(), journal{}, nil
 	return nil
 }

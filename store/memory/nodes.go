@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -23,14 +22,15 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
 		return news, err
 	}
 	maps.DeleteFunc(s.holders, func(_ store.NodeID, h store.Holder) bool { return !h.Until.After(news.Now) })
-	if _, known := s.holders[b.Node]; !known && len(s.holders) >= store.MaxHolders {
+	before, known := s.holders[b.Node]
+	if !known && len(s.holders) >= store.MaxHolders {
 		return store.News{}, fmt.Errorf("%w: %d nodes follow this store", store.ErrFull, len(s.holders))
 	}
-	s.holders[b.Node] = store.Holder{
-		Node:  b.Node,
-		Acked: min(b.Acked, b.After.Pos),
-		Until: news.Now.Add(store.Longest(b.Bound)),
+	h := store.Holder{Node: b.Node, Acked: min(b.Acked, b.After.Pos), Until: news.Now.Add(store.Longest(b.Bound))}
+	if before.Until.After(h.Until) {
+		h.Until = before.Until // what it was allowed then it still is
 	}
+	s.holders[b.Node] = h
 	return news, nil
 }
 
@@ -49,7 +49,7 @@ func (s *Store) Watch(ctx context.Context, hint func(store.Hint)) error {
 		return err
 	}
 	s.mu.RUnlock()
-	return s.hints.watch(ctx, hint)
+	return s.watchers.Watch(ctx, hint)
 }
 
 // Nudge implements [store.Store].
@@ -58,7 +58,7 @@ func (s *Store) Nudge(ctx context.Context) error {
 		return err
 	}
 	s.mu.RUnlock()
-	s.hints.send(store.BeatNow)
+	s.watchers.Send(store.BeatNow)
 	return nil
 }
 
@@ -72,21 +72,7 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	}
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	type key struct {
-		kind    store.Kind
-		session store.SID
-	}
-	held := map[key]bool{}
-	for i := range s.log.count {
-		e := s.log.at(i)
-		held[key{e.kind, e.session}] = true
-	}
-	for _, e := range entries {
-		k := key{e.Kind, e.Session}
-		if held[k] || !e.Expires.After(now) {
-			continue
-		}
-		held[k] = true
+	for _, e := range s.missing(entries, now) {
 		if e.Kind == store.AllEnded {
 			s.endAll(e.Expires)
 		} else if i, err := s.live(e.Session, now); err == nil {
@@ -97,75 +83,30 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	return nil
 }
 
-// hints are the goroutines in Watch. They are told by channels that hold one
-// hint of each kind, so that whoever sends waits for nobody.
-type hints struct {
-	mu       sync.Mutex
-	closed   bool
-	watching map[*watching]struct{}
-}
-
-type watching struct {
-	grew, beat chan struct{}
-	done       chan struct{} // closed with the store
-}
-
-func (h *hints) send(hint store.Hint) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for w := range h.watching {
-		c := w.grew
-		if hint == store.BeatNow {
-			c = w.beat
-		}
-		select {
-		case c <- struct{}{}:
-		default: // one is waiting already
+// missing returns those of the entries that have not expired and that the log
+// does not hold, each once.
+func (s *Store) missing(entries []store.Entry, now time.Time) []store.Entry {
+	type key struct {
+		kind    store.Kind
+		session store.SID
+	}
+	wanted := map[key]bool{}
+	for _, e := range entries {
+		if e.Expires.After(now) {
+			wanted[key{e.Kind, e.Session}] = true
 		}
 	}
-}
-
-func (h *hints) watch(ctx context.Context, hint func(store.Hint)) error {
-	w := &watching{grew: make(chan struct{}, 1), beat: make(chan struct{}, 1), done: make(chan struct{})}
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return errClosed
-	}
-	if h.watching == nil {
-		h.watching = map[*watching]struct{}{}
-	}
-	h.watching[w] = struct{}{}
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.watching, w)
-	}()
-
-	hint(store.LogGrew)
-	for {
-		select {
-		case <-w.grew:
-			hint(store.LogGrew)
-		case <-w.beat:
-			hint(store.BeatNow)
-		case <-ctx.Done():
-			return nil
-		case <-w.done:
-			return errClosed
+	for i := range s.log.count {
+		if e := s.log.at(i); e.expires > now.UnixMilli() {
+			delete(wanted, key{e.kind, e.session})
 		}
 	}
-}
-
-func (h *hints) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return
-	}
-	h.closed = true
-	for w := range h.watching {
-		close(w.done)
-	}
+	return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
+		k := key{e.Kind, e.Session}
+		if !wanted[k] || !e.Expires.After(now) {
+			return true
+		}
+		delete(wanted, k)
+		return false
+	})
 }

@@ -147,6 +147,11 @@ var durableRules = []struct {
 			k.t.Errorf("jane's generation was %d, now it is %d", jane, now)
 		}
 	}},
+	{"elsewhere", "InProcess reports whether the store is memory of this process: what survives the process is not.", func(k *kit, reopen func()) {
+		if k.store.InProcess() {
+			k.t.Error("it says that it is")
+		}
+	}},
 	{"documents", "Writes that were acknowledged are safe: documents.", func(k *kit, reopen func()) {
 		ctx := k.t.Context()
 		k.ok(k.store.SwapDocument(ctx, "keys", 0, []byte("one")))

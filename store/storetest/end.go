@@ -181,6 +181,7 @@ var endRules = []rule{
 	}},
 	{name: "all", why: "EndAll ends every session of everybody, anonymous ones too. It appends one entry of kind AllEnded: every session that was created before this entry has ended.", check: func(k *kit) {
 		gone := []store.Session{k.createFor("john"), k.createFor("jane"), k.createFor("")}
+		before := k.follow(store.Cursor{}).Now
 		e := k.endAll()
 		if e.Count != len(gone) && e.Count != -1 {
 			k.t.Errorf("it ended %d sessions, want %d or -1", e.Count, len(gone))
@@ -191,8 +192,22 @@ var endRules = []rule{
 		}
 		k.isLive(k.createFor("john").ID)
 		entries := k.log()
-		if len(entries) != 1 || entries[0].Kind != store.AllEnded || !entries[0].Session.IsZero() || entries[0].Cursor != e.Head {
-			k.t.Errorf("the log is %+v, want one AllEnded at %v", entries, e.Head)
+		if len(entries) != 1 || entries[0].Cursor != e.Head {
+			k.t.Fatalf("the log is %+v, want one entry at %v", entries, e.Head)
+		}
+		k.isCut(entries[0], before)
+	}},
+	{name: "all, each by its name", why: "Entry.Session … of AllEnded: an id made by NewSID at that moment. Two cuts are two, and a cut is no session.", check: func(k *kit) {
+		seen := map[store.SID]bool{}
+		for range 5 {
+			k.endAll()
+		}
+		for _, e := range k.log() {
+			if seen[e.Session] || e.Session.IsZero() {
+				k.t.Errorf("the cut %v is zero, or another's", e.Session)
+			}
+			seen[e.Session] = true
+			k.isGone(e.Session)
 		}
 	}},
 	{name: "all, then purge", why: "EndAll ends every session of everybody; what it ended stays ended while it is cleared away.", check: func(k *kit) {

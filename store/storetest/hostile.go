@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -182,6 +183,7 @@ var hostileRules = []rule{
 		}
 		k.lists(store.Query{}, s.ID)
 		k.isLogged()
+		k.holds()
 		k.rotate(rotation)
 	}},
 }
@@ -215,6 +217,21 @@ func calls(s store.Store, r store.Rotation) []call {
 		{"EndAll", func(ctx context.Context) error { _, err := s.EndAll(ctx, retain); return err }},
 		{"Generation", func(ctx context.Context) error { _, err := s.Generation(ctx, "john"); return err }},
 		{"Follow", func(ctx context.Context) error { _, err := s.Follow(ctx, store.Cursor{}, 10); return err }},
+		{"Beat", func(ctx context.Context) error {
+			_, err := s.Beat(ctx, store.Beat{Node: store.NewNodeID(), Bound: bound})
+			return err
+		}},
+		{"Holders", func(ctx context.Context) error { _, _, err := s.Holders(ctx); return err }},
+		{"Watch", func(ctx context.Context) error {
+			watching, cancel := context.WithCancel(ctx)
+			defer cancel()
+			// One that is over before it began is over without an error.
+			return cmp.Or(s.Watch(watching, func(store.Hint) { cancel() }), ctx.Err())
+		}},
+		{"Nudge", func(ctx context.Context) error { return s.Nudge(ctx) }},
+		{"Merge", func(ctx context.Context) error {
+			return s.Merge(ctx, []store.Entry{{Kind: store.SessionEnded, Session: r.ID, Expires: time.Now().Add(retain)}})
+		}},
 		{"Snapshot", func(ctx context.Context) error { _, err := s.Snapshot(ctx); return err }},
 		{"Purge", func(ctx context.Context) error { _, err := s.Purge(ctx, 10); return err }},
 		{"Document", func(ctx context.Context) error { _, _, err := s.Document(ctx, "doc"); return err }},

@@ -16,6 +16,7 @@ type kit struct {
 	t     tester
 	store store.Store
 	tick  time.Duration // the unit of waiting
+	pace  *pace         // of time that passes by itself; nil: it stands still but for wait
 }
 
 // A tester is a *testing.T or a *rapid.T.
@@ -34,8 +35,14 @@ const (
 	retain = time.Hour
 )
 
-// wait lets n ticks pass, in a bubble.
-func (k *kit) wait(n int) { time.Sleep(time.Duration(n) * k.tick) }
+// wait lets n ticks pass.
+func (k *kit) wait(n int) {
+	if k.pace != nil {
+		k.pace.wait(k.ticks(n))
+		return
+	}
+	time.Sleep(k.ticks(n)) // in a bubble
+}
 
 // ticks is how long wait(n) takes.
 func (k *kit) ticks(n int) time.Duration { return time.Duration(n) * k.tick }

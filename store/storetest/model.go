@@ -15,27 +15,38 @@ import (
 
 // checkModel runs random sequences of calls on the store and on a model of the
 // contract that is too simple to be wrong, and compares everything that can be
-// read after each. What fails is reduced to the shortest sequence that does.
+// read after each. What fails is reduced to the shortest sequence that does. It
+// runs in a bubble, where time stands still between waits.
 func checkModel(t *testing.T, open func(t *testing.T) store.Store) {
 	// In a bubble rapid must not ask for the test's deadline, so it gets no *testing.T.
 	rapid.Check(struct{ rapid.TB }{t}, func(rt *rapid.T) {
 		s := open(t)
 		defer s.Close() // its error is another test's subject
-		m := &model{
-			kit:         &kit{t: rt, store: s, tick: time.Millisecond},
-			live:        map[store.SID]*modelled{},
-			generations: map[string]uint64{},
-		}
-		for _, user := range modelUsers {
-			m.generations[user] = m.generation(user)
-		}
-		rt.Repeat(map[string]func(*rapid.T){
-			"create": m.drawCreate, "save": m.drawSave, "touch": m.drawTouch, "rotate": m.drawRotate,
-			"end": m.drawEnd, "endUser": m.drawEndUser, "endAll": m.drawEndAll,
-			"purge": m.drawPurge, "wait": m.drawWait,
-			"": m.compare,
-		})
+		rt.Repeat(newModel(&kit{t: rt, store: s, tick: time.Millisecond}).actions())
 	})
+}
+
+func newModel(k *kit) *model {
+	m := &model{
+		kit:         k,
+		live:        map[store.SID]*modelled{},
+		generations: map[string]uint64{},
+		cuts:        map[store.SID]bool{},
+	}
+	for _, user := range modelUsers {
+		m.generations[user] = m.generation(user)
+	}
+	return m
+}
+
+// actions are what may happen, and under the empty name what is done after each.
+func (m *model) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"create": m.drawCreate, "save": m.drawSave, "touch": m.drawTouch, "rotate": m.drawRotate,
+		"end": m.drawEnd, "endUser": m.drawEndUser, "endAll": m.drawEndAll, "merge": m.drawMerge,
+		"purge": m.drawPurge, "wait": m.drawWait,
+		"": m.compare,
+	}
 }
 
 var modelUsers = []string{"", "john", "jane"}
@@ -47,6 +58,9 @@ type model struct {
 	live        map[store.SID]*modelled
 	generations map[string]uint64
 	log         []loggedEnd
+	cuts        map[store.SID]bool // that Merge brought; the others are the store's own
+	at          time.Time          // the store's time, where it passes by itself
+	least       time.Duration      // what begins now lasts at least so long
 }
 
 // modelled is one live session.
@@ -67,7 +81,12 @@ type loggedEnd struct {
 }
 
 // now is the store's time: in a bubble it stands still between waits.
-func (m *model) now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+func (m *model) now() time.Time {
+	if m.pace != nil {
+		return m.at
+	}
+	return time.Now().UTC().Truncate(time.Millisecond)
+}
 
 // expire forgets the sessions that have run out by themselves.
 func (m *model) expire() {
@@ -112,10 +131,13 @@ func (m *model) agrees(err error, want ...error) bool {
 }
 
 func (m *model) drawCreate(rt *rapid.T) {
+	// Of two that are created in one millisecond none is the first.
+	m.wait(1)
+	m.settle()
 	c := login(rapid.SampledFrom(modelUsers).Draw(rt, "user"))
 	c.Session.ID = store.SID{0: byte(len(m.ids) * 37), 1: byte(len(m.ids)), 15: 2}
-	c.Session.Idle = m.ticks(rapid.IntRange(1, 1000).Draw(rt, "idle"))
-	c.Lifetime = m.ticks(rapid.IntRange(1, 1000).Draw(rt, "lifetime"))
+	c.Session.Idle = m.least + m.ticks(rapid.IntRange(1, 1000).Draw(rt, "idle"))
+	c.Lifetime = m.least + m.ticks(rapid.IntRange(1, 1000).Draw(rt, "lifetime"))
 	c.Values = []byte(rapid.SampledFrom([]string{"", "some values"}).Draw(rt, "values"))
 	c.Limit = rapid.IntRange(0, 3).Draw(rt, "limit")
 	if rapid.Bool().Draw(rt, "replaces") {
@@ -174,7 +196,7 @@ func (m *model) drawSave(rt *rapid.T) {
 func (m *model) drawTouch(rt *rapid.T) {
 	var touches []store.Touch
 	for range rapid.IntRange(0, 3).Draw(rt, "touches") {
-		touches = append(touches, store.Touch{ID: m.drawID(rt), At: m.now().Add(m.ticks(rapid.IntRange(-50, 1).Draw(rt, "at")))})
+		touches = append(touches, store.Touch{ID: m.drawID(rt), At: m.drawAt(rt)})
 	}
 	m.ok(m.store.Touch(m.t.Context(), touches))
 	for _, touch := range touches {
@@ -182,6 +204,16 @@ func (m *model) drawTouch(rt *rapid.T) {
 			m.see(s, touch.At)
 		}
 	}
+}
+
+// drawAt draws when a session was used. What lies ahead is cut to the store's
+// time, which is known exactly in a bubble only.
+func (m *model) drawAt(rt *rapid.T) time.Time {
+	latest := 1
+	if m.pace != nil {
+		latest = 0
+	}
+	return m.now().Add(m.ticks(rapid.IntRange(-50, latest).Draw(rt, "at")))
 }
 
 // see moves LastSeen forward, but not past now.
@@ -196,7 +228,9 @@ func (m *model) see(s *modelled, at time.Time) {
 
 func (m *model) drawRotate(rt *rapid.T) {
 	r := store.Rotation{ID: m.drawID(rt), Family: digest(), Presented: digest(), Next: digest(), Sealed: digest(), Retain: retain}
-	r.Grace = m.ticks(rapid.SampledFrom([]int{0, 5}).Draw(rt, "grace"))
+	if rapid.Bool().Draw(rt, "grace") {
+		r.Grace = m.grace()
+	}
 	s := m.live[r.ID]
 	if s == nil {
 		_, err := m.store.RotateRefresh(m.t.Context(), r)
@@ -218,7 +252,7 @@ func (m *model) drawRotate(rt *rapid.T) {
 		return
 	case back == 0:
 		m.ok(err)
-		s.tokens, s.sealed, s.rotated = append(s.tokens, r.Next), r.Sealed, m.now()
+		s.tokens, s.sealed, s.rotated = append(s.tokens, r.Next), r.Sealed, out.Session.AsOf
 	case back == 1 && len(s.tokens) > 1 && m.now().Before(s.rotated.Add(r.Grace)):
 		m.ok(err)
 	default:
@@ -226,12 +260,18 @@ func (m *model) drawRotate(rt *rapid.T) {
 		m.ends(r.ID)
 		return
 	}
-	m.see(s, m.now())
+	if m.pace == nil && !out.Session.AsOf.Equal(m.now()) {
+		m.t.Fatalf("it is as of %v, want %v", out.Session.AsOf, m.now())
+	}
+	s.LastSeen = out.Session.AsOf
 	if out.Replayed != (back == 1) || out.Sealed != s.sealed {
 		m.t.Fatalf("replayed %v with %x, want %v with %x", out.Replayed, out.Sealed, back == 1, s.sealed)
 	}
 	m.isSame(out.Session, s)
 }
+
+// grace is how long a used refresh token is good for, if at all.
+func (m *model) grace() time.Duration { return m.least + m.ticks(5) }
 
 func (m *model) drawEnd(rt *rapid.T) {
 	id, want := m.drawID(rt), 0
@@ -258,14 +298,46 @@ func (m *model) drawEndAll(rt *rapid.T) {
 	m.endAll()
 	clear(m.live)
 	m.log = append(m.log, loggedEnd{kind: store.AllEnded})
-	for _, user := range modelUsers {
-		m.isBumped(user)
+	m.areBumped()
+}
+
+func (m *model) drawMerge(rt *rapid.T) {
+	var entries []store.Entry
+	for range rapid.IntRange(0, 3).Draw(rt, "entries") {
+		e := store.Entry{Kind: store.SessionEnded, Session: m.drawID(rt), Expires: m.now().Add(retain)}
+		if rapid.IntRange(0, 9).Draw(rt, "rarely") == 0 {
+			e.Kind, e.Session = store.AllEnded, store.SID{15: byte(rapid.IntRange(3, 4).Draw(rt, "cut"))}
+		}
+		entries = append(entries, e)
+	}
+	m.merge(entries...)
+	known := len(m.cuts)
+	for _, e := range entries {
+		end := loggedEnd{e.Kind, e.Session}
+		switch {
+		case slices.Contains(m.log, end):
+		case e.Kind == store.SessionEnded:
+			m.ends(e.Session)
+		default:
+			m.cuts[e.Session] = true
+			clear(m.live)
+			m.log = append(m.log, loggedEnd{kind: store.AllEnded}, end)
+		}
+	}
+	if len(m.cuts) > known {
+		m.areBumped()
 	}
 }
 
 func (m *model) isEnded(got store.Ended, count int) {
 	if got.Count != count || got.Head.Pos != uint64(len(m.log)) {
 		m.t.Fatalf("it ended %d sessions, head position %d, want %d, %d", got.Count, got.Head.Pos, count, len(m.log))
+	}
+}
+
+func (m *model) areBumped() {
+	for _, user := range modelUsers {
+		m.isBumped(user)
 	}
 }
 
@@ -284,7 +356,7 @@ func (m *model) drawPurge(rt *rapid.T) {
 
 func (m *model) drawWait(rt *rapid.T) {
 	m.wait(rapid.IntRange(1, 30).Draw(rt, "ticks"))
-	m.expire()
+	m.settle()
 }
 
 // compare reads everything.
@@ -318,8 +390,15 @@ func (m *model) compareLog() {
 	for _, l := range m.log {
 		want[l]++
 	}
+	own := map[store.SID]bool{}
 	for _, e := range m.kit.log() {
 		l := loggedEnd{e.Kind, e.Session}
+		if e.Kind == store.AllEnded && !m.cuts[e.Session] {
+			if e.Session.IsZero() || own[e.Session] {
+				m.t.Fatalf("the cut is zero, or another's: %+v", e)
+			}
+			own[e.Session], l.id = true, store.SID{}
+		}
 		if want[l]--; want[l] < 0 {
 			m.t.Fatalf("the log says too often: %+v", e)
 		}

@@ -7,7 +7,8 @@
 //	}
 //
 // Every subtest quotes the sentence of the contract that it defends, and prints
-// it when it fails. [RunDurable] adds what a store owes that survives its
+// it when it fails. [RunRealTime] runs the same rules on a store that has a
+// clock of its own. [RunDurable] adds what a store owes that survives its
 // process. [Faulty] breaks a store on purpose, for the tests of its callers.
 package storetest
 
@@ -51,6 +52,9 @@ var groups = []struct {
 	{"Refresh", refreshRules},
 	{"End", endRules},
 	{"Log", logRules},
+	{"Beat", beatRules},
+	{"Watch", watchRules},
+	{"Merge", mergeRules},
 	{"Purge", purgeRules},
 	{"Documents", documentRules},
 	{"Hostile", hostileRules},
@@ -67,17 +71,9 @@ type rule struct {
 
 func (r rule) run(t *testing.T, open func(t *testing.T) store.Store) {
 	check := func(t *testing.T) {
-		defer func() {
-			if t.Failed() {
-				t.Logf("the contract says: %s", r.why)
-			}
-		}()
+		defer r.explain(t)
 		s := open(t)
-		defer func() {
-			if err := s.Close(); err != nil {
-				t.Errorf("Close: %v", err)
-			}
-		}()
+		defer closes(t, s)
 		r.check(&kit{t: t, store: s, tick: time.Second})
 	}
 	if r.timed {
@@ -85,4 +81,17 @@ func (r rule) run(t *testing.T, open func(t *testing.T) store.Store) {
 		return
 	}
 	check(t)
+}
+
+func (r rule) explain(t *testing.T) {
+	if t.Failed() {
+		t.Logf("the contract says: %s", r.why)
+	}
+}
+
+// closes closes the store and checks that it does.
+func closes(t tester, s store.Store) {
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
 }
