@@ -1,0 +1,309 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// changes are what the operations of a group have decided to write.
+type changes struct {
+	insertions []insertion
+	removed    []store.SID
+	saved      map[store.SID]save
+	touched    map[store.SID]int64
+	rotated    map[store.SID]*row
+	endedAll   map[string]bool // the users whose generation has changed
+	entries    []entry
+	beat       bool // the head is written, though nothing is appended
+}
+
+type insertion struct {
+	session  store.Session
+	epoch    int64
+	refresh  store.RefreshSeed
+	values   []byte
+	inherits store.SID // whose values it takes over; zero: nobody's
+}
+
+type save struct {
+	version uint64 // the new one
+	data    []byte
+}
+
+// An entry is what is appended to the log.
+type entry struct {
+	kind    store.Kind
+	id      store.SID
+	retain  time.Duration // from the store's time in the write
+	expires time.Time     // if not zero: this, and not by retain
+}
+
+func (g *group) empty() bool {
+	return len(g.insertions)+len(g.removed)+len(g.saved)+len(g.touched)+len(g.rotated)+len(g.endedAll)+len(g.entries) == 0 &&
+		!g.beat && g.epoch == g.found
+}
+
+func (g *group) insert(i insertion) {
+	if old := g.sessions[i.session.ID]; old != nil && !old.gone {
+		g.remove(old) // EndAll has ended it
+	}
+	g.insertions = append(g.insertions, i)
+	g.add(&row{
+		id: i.session.ID, user: i.session.User, epoch: i.epoch, created: millis(i.session.Created),
+		expires: millis(i.session.Expires()), fresh: true, version: 1,
+	})
+}
+
+// remove deletes a session and nothing else.
+func (g *group) remove(r *row) {
+	r.gone = true
+	if !r.fresh {
+		g.removed = append(g.removed, r.id)
+		return
+	}
+	for i := range g.insertions {
+		if g.insertions[i].session.ID == r.id {
+			g.insertions = append(g.insertions[:i], g.insertions[i+1:]...)
+			return
+		}
+	}
+}
+
+// end removes a session that is live and writes it to the log.
+func (g *group) end(r *row, retain time.Duration) {
+	g.remove(r)
+	g.log(entry{kind: store.SessionEnded, id: r.id, retain: retain})
+}
+
+func (g *group) log(e entry) {
+	g.entries = append(g.entries, e)
+	g.logged[loggedKey{e.kind, e.id}] = true // for a Merge in the same group
+}
+
+// finish writes the group and commits it. It returns the log's head as the
+// group has left it, if it has written that.
+func (s *Store) finish(ctx context.Context, c *pgx.Conn, g *group) (head store.Cursor, err error) {
+	b := &pgx.Batch{}
+	s.writeRemovals(b, g)
+	s.writeInsertions(b, g)
+	s.writeSaves(b, g)
+	s.writeTouches(b, g)
+	s.writeRotations(b, g)
+	s.writeGenerations(b, g)
+	s.writeHead(b, g, &head)
+	return head, s.commit(ctx, c, b)
+}
+
+// commit sends the last statements of a transaction, and the commit.
+func (s *Store) commit(ctx context.Context, c *pgx.Conn, b *pgx.Batch) error {
+	committed := false
+	b.Queue(`COMMIT`).Exec(func(tag pgconn.CommandTag) error {
+		committed = tag.String() == "COMMIT"
+		return nil
+	})
+	err := c.SendBatch(ctx, b).Close()
+	warning := takeWarning(c)
+	switch {
+	case err != nil && (answered(err) || ours(err) || pgconn.SafeToRetry(err)):
+		return undo(ctx, c, err)
+	case err != nil: // the commit was sent with the rest
+		return fmt.Errorf("%w: %w", store.ErrIndeterminate, err)
+	case !committed:
+		return errors.New("the server rolled the transaction back")
+	case warning != nil:
+		return fmt.Errorf("%w: it may be missing after a failover: %w", store.ErrIndeterminate, warning)
+	}
+	return nil
+}
+
+func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
+	var from, to [][16]byte
+	for _, i := range g.insertions {
+		if !i.inherits.IsZero() {
+			from, to = append(from, i.inherits), append(to, i.session.ID)
+		}
+	}
+	if len(from) > 0 {
+		b.Queue(s.schema.sql(`UPDATE cf.session_values v SET sid = t.new, version = 1
+			FROM unnest($1::uuid[], $2::uuid[]) t (old, new) WHERE v.sid = t.old`), from, to)
+	}
+	if len(g.removed) == 0 {
+		return
+	}
+	removed := make([][16]byte, len(g.removed))
+	for i, id := range g.removed {
+		removed[i] = id
+	}
+	b.Queue(s.schema.sql(`DELETE FROM cf.session_values WHERE sid = ANY ($1::uuid[])`), removed)
+	b.Queue(s.schema.sql(`DELETE FROM cf.session WHERE sid = ANY ($1::uuid[])`), removed)
+}
+
+func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
+	n := len(g.insertions)
+	if n == 0 {
+		return
+	}
+	var (
+		sid, withValues                             [][16]byte
+		lineage                                     []*[16]byte
+		epoch, created, auth, seen, idle, deadline  []int64
+		persistent                                  []bool
+		secret, user, name, methods, agent, address [][]byte
+		family, current, values                     [][]byte
+	)
+	for _, i := range g.insertions {
+		x := i.session
+		sid, epoch = append(sid, x.ID), append(epoch, i.epoch)
+		lineage = append(lineage, orNull(x.Lineage))
+		created, auth, seen = append(created, millis(x.Created)), append(auth, millis(x.AuthTime)), append(seen, millis(x.LastSeen))
+		idle, deadline = append(idle, x.Idle.Milliseconds()), append(deadline, millis(x.Deadline))
+		persistent, secret = append(persistent, x.Persistent), append(secret, x.Secret[:])
+		user, name, methods = append(user, []byte(x.User)), append(name, []byte(x.Name)), append(methods, []byte(x.Methods))
+		agent, address = append(agent, []byte(x.UserAgent)), append(address, []byte(x.Address))
+		if i.refresh == (store.RefreshSeed{}) {
+			family, current = append(family, nil), append(current, nil)
+		} else {
+			family, current = append(family, i.refresh.Family[:]), append(current, i.refresh.Current[:])
+		}
+		if i.values != nil && i.inherits.IsZero() {
+			withValues, values = append(withValues, x.ID), append(values, i.values)
+		}
+	}
+	b.Queue(s.schema.sql(`INSERT INTO cf.session (sid, lineage, epoch, created, auth_time, last_seen, idle, deadline,
+			persistent, secret, user_id, name, methods, user_agent, address, family, current)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+			$9::boolean[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[])`),
+		sid, lineage, epoch, created, auth, seen, idle, deadline,
+		persistent, secret, user, name, methods, agent, address, family, current)
+	if len(withValues) > 0 {
+		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
+			SELECT sid, 1, data FROM unnest($1::uuid[], $2::bytea[]) t (sid, data)`), withValues, values)
+	}
+}
+
+func orNull(id store.SID) *[16]byte {
+	if id.IsZero() {
+		return nil
+	}
+	return (*[16]byte)(&id)
+}
+
+func (s *Store) writeSaves(b *pgx.Batch, g *group) {
+	var ids [][16]byte
+	var versions []int64
+	var data [][]byte
+	for id, v := range g.saved {
+		if !g.sessions[id].gone {
+			ids, versions, data = append(ids, id), append(versions, int64(v.version)), append(data, v.data)
+		}
+	}
+	if len(ids) > 0 {
+		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
+			SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[])
+			ON CONFLICT (sid) DO UPDATE SET version = EXCLUDED.version, data = EXCLUDED.data`), ids, versions, data)
+	}
+}
+
+func (s *Store) writeTouches(b *pgx.Batch, g *group) {
+	var ids [][16]byte
+	var at []int64
+	for id, t := range g.touched {
+		ids, at = append(ids, id), append(at, t)
+	}
+	if len(ids) > 0 {
+		b.Queue(s.schema.sql(`UPDATE cf.session SET last_seen = at FROM unnest($1::uuid[], $2::bigint[]) t (id, at)
+			WHERE sid = id AND last_seen < at`), ids, at)
+	}
+}
+
+func (s *Store) writeRotations(b *pgx.Batch, g *group) {
+	var ids [][16]byte
+	var seen, rotated []int64
+	var current, previous, sealed [][]byte
+	for id, r := range g.rotated {
+		if r.gone {
+			continue
+		}
+		f := r.refresh
+		ids, seen, rotated = append(ids, id), append(seen, millis(r.session.LastSeen)), append(rotated, millis(f.rotated))
+		current, previous, sealed = append(current, f.current[:]), append(previous, f.previous[:]), append(sealed, f.sealed[:])
+	}
+	if len(ids) > 0 {
+		b.Queue(s.schema.sql(`UPDATE cf.session SET last_seen = greatest(last_seen, t.seen),
+				current = t.current, previous = t.previous, sealed = t.sealed, rotated = t.rotated
+			FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[])
+				t (id, seen, rotated, current, previous, sealed)
+			WHERE sid = id`), ids, seen, rotated, current, previous, sealed)
+	}
+}
+
+func (s *Store) writeGenerations(b *pgx.Batch, g *group) {
+	var users [][]byte
+	var ended []int64
+	for user := range g.endedAll {
+		users, ended = append(users, []byte(user)), append(ended, g.generations[user])
+	}
+	if len(users) > 0 {
+		b.Queue(s.schema.sql(`UPDATE cf.generation SET ended_all = t.ended FROM unnest($1::bytea[], $2::bigint[]) t (id, ended)
+			WHERE user_id = id`), users, ended)
+	}
+	if g.epoch != g.found {
+		b.Queue(s.schema.sql(`UPDATE cf.epoch SET epoch = $1`), g.epoch)
+	}
+}
+
+// writeHead appends to the log, or writes its head only. That is how a
+// logout waits for an earlier one that is not replicated yet.
+func (s *Store) writeHead(b *pgx.Batch, g *group, head *store.Cursor) {
+	n := len(g.entries)
+	if n == 0 && !g.beat {
+		return
+	}
+	scan := func(r pgx.Row) error {
+		var now int64
+		err := scanHead(r, head, &now)
+		s.clock.saw(fromMillis(now))
+		return err
+	}
+	if n == 0 {
+		b.Queue(s.schema.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` RETURNING pos, id, clock`), s.clock.Floor()).QueryRow(scan)
+		return
+	}
+	ids, sids, kinds := make([][16]byte, n), make([][16]byte, n), make([]int16, n)
+	retain, expires := make([]int64, n), make([]int64, n)
+	for i, e := range g.entries {
+		rand.Read(ids[i][:])
+		sids[i], kinds[i] = e.id, int16(e.kind)
+		// Rounded up: no entry may expire before its time.
+		retain[i] = (e.retain + time.Millisecond - 1).Milliseconds()
+		if !e.expires.IsZero() {
+			expires[i] = e.expires.Add(time.Millisecond - 1).UnixMilli()
+		}
+	}
+	b.Queue(s.schema.sql(`
+		WITH head AS (
+			UPDATE cf.head SET pos = pos + $2, id = $3, clock = `+writeNow+` RETURNING pos, id, clock
+		), appended AS (
+			INSERT INTO cf.ended (pos, id, kind, sid, expires)
+			SELECT head.pos - $2 + t.n, t.id, t.kind, t.sid, CASE t.expires WHEN 0 THEN head.clock + t.retain ELSE t.expires END
+			FROM head, unnest($4::uuid[], $5::smallint[], $6::uuid[], $7::bigint[], $8::bigint[])
+				WITH ORDINALITY t (id, kind, sid, retain, expires, n)
+		)
+		SELECT pos, id, clock FROM head, pg_notify($9, pos::text)`),
+		s.clock.Floor(), int64(n), ids[n-1], ids, kinds, sids, retain, expires, s.schema.channel()).QueryRow(scan)
+}
+
+func scanHead(r pgx.Row, head *store.Cursor, more ...any) error {
+	var pos int64
+	err := r.Scan(append([]any{&pos, &head.ID}, more...)...)
+	head.Pos = uint64(pos)
+	return err
+}

@@ -1,0 +1,276 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A group is written in two steps, each of which is one message and its answer.
+// The first locks what its operations are about and reads it. Then they decide,
+// one after the other, each on what those before it have decided. The second
+// step writes the outcome, a statement for each kind of change, and commits.
+//
+// Locks are taken in the same order by everybody: the table of the epoch, users
+// in order, sessions in order, the head. The head, for which all nodes wait, is
+// locked in the second step only (Merge excepted), last but for the commit.
+
+// needs are what the operations of a group are about.
+type needs struct {
+	everybody bool               // the epoch changes
+	log       bool               // the head is locked, to see what the log holds
+	users     map[string]bool    // to lock; true: with all of their sessions
+	ids       map[store.SID]bool // sessions to lock
+	values    map[store.SID]bool // the versions of whose values are read
+	refresh   map[store.SID]bool // that are read whole, with their refresh tokens
+	entries   map[store.SID]bool // sessions that are looked for in the log
+}
+
+func (n *needs) session(id store.SID) { put(&n.ids, id, true) }
+
+func (n *needs) user(user string, withSessions bool) {
+	put(&n.users, user, withSessions || n.users[user])
+}
+
+func put[K comparable](m *map[K]bool, k K, v bool) {
+	if *m == nil {
+		*m = map[K]bool{}
+	}
+	(*m)[k] = v
+}
+
+// A row is a session as the group found or made it.
+type row struct {
+	id      store.SID
+	user    string
+	epoch   int64
+	created int64
+	expires int64
+	fresh   bool // added by this group
+	gone    bool // ended by this group
+
+	version uint64        // of its values, where needs.values
+	session store.Session // where needs.refresh
+	refresh refresh       // likewise
+}
+
+// A group is the state in which operations decide, and what they decided.
+type group struct {
+	now         time.Time // the store's, read when the locks were held
+	epoch       int64
+	found       int64 // the epoch before the group
+	head        store.Cursor
+	sessions    map[store.SID]*row
+	ofUser      map[string][]*row
+	generations map[string]int64 // how often each user's sessions were ended
+	logged      map[loggedKey]bool
+	changes
+}
+
+type loggedKey struct {
+	kind store.Kind
+	id   store.SID
+}
+
+// live reports whether a session, which may be nil, is there.
+func (g *group) live(r *row) bool {
+	return r != nil && !r.gone && r.epoch == g.epoch && r.expires > g.now.UnixMilli()
+}
+
+func (g *group) generation(user string) uint64 { return uint64(1 + g.epoch + g.generations[user]) }
+
+func (g *group) add(r *row) {
+	g.sessions[r.id] = r
+	g.ofUser[r.user] = append(g.ofUser[r.user], r)
+}
+
+// transact writes the group of the jobs.
+func (s *Store) transact(ctx context.Context, c *pgx.Conn, jobs []*job) error {
+	n := &needs{}
+	for _, j := range jobs {
+		j.needs(n)
+	}
+	takeWarning(c) // what concerns others
+	g, err := s.lock(ctx, c, n)
+	if err != nil {
+		return undo(ctx, c, err)
+	}
+	for _, j := range jobs {
+		j.err = j.decide(g)
+	}
+	if g.empty() {
+		return undo(ctx, c, nil)
+	}
+	head, err := s.finish(ctx, c, g)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		j.committed(head)
+	}
+	return nil
+}
+
+// undo ends a transaction of which nothing is to stay, and returns err. Where
+// that fails the connection is not used again, and the server undoes it.
+func undo(ctx context.Context, c *pgx.Conn, err error) error {
+	if c.PgConn().TxStatus() != 'I' && !c.IsClosed() {
+		c.Exec(ctx, `ROLLBACK`)
+	}
+	return err
+}
+
+// begin are the first statements of a transaction that writes. The settings are
+// made for the transaction only: behind PgBouncer the server's session is not
+// ours.
+//
+//   - It is not acknowledged before it is on the disk, and, where the server
+//     has synchronous standbys, on theirs.
+//   - While it waits for locks that another node holds it gives up after a while.
+//   - If this process is stopped while it holds locks, others don't wait for
+//     long.
+func (s *Store) beginTx(b *pgx.Batch) {
+	patience := fmt.Sprintf("%dms", max(s.timeout.Milliseconds()/2, 1))
+	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
+	b.Queue(`SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+			THEN 'on' ELSE current_setting('synchronous_commit') END, true),
+		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true)`, patience)
+}
+
+// lock locks and reads what the group needs.
+func (s *Store) lock(ctx context.Context, c *pgx.Conn, n *needs) (*group, error) {
+	g := &group{
+		sessions:    map[store.SID]*row{},
+		ofUser:      map[string][]*row{},
+		generations: map[string]int64{},
+		logged:      map[loggedKey]bool{},
+	}
+	b := &pgx.Batch{}
+	s.beginTx(b)
+	if n.everybody {
+		b.Queue(s.schema.sql(`LOCK TABLE cf.epoch IN EXCLUSIVE MODE`))
+	} else {
+		b.Queue(s.schema.sql(`LOCK TABLE cf.epoch IN ROW SHARE MODE`))
+	}
+	s.lockUsers(b, n, g)
+	s.lockSessions(b, n, g)
+	s.readMore(b, n, g)
+	if n.log {
+		s.readLog(b, n, g)
+	}
+	// Last: the time at which all locks are held.
+	b.Queue(s.schema.sql(`SELECT epoch, `+writeNow+` FROM cf.head, cf.epoch`), s.clock.Floor()).QueryRow(func(r pgx.Row) error {
+		var now int64
+		err := r.Scan(&g.epoch, &now)
+		g.found, g.now = g.epoch, fromMillis(now)
+		return err
+	})
+	if err := c.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	s.clock.saw(g.now)
+	return g, nil
+}
+
+// lockUsers locks the rows of users, and makes those that are missing.
+func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
+	if len(n.users) == 0 {
+		return
+	}
+	var users [][]byte
+	for user := range n.users {
+		users = append(users, []byte(user))
+	}
+	slices.SortFunc(users, bytes.Compare)
+	b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all)
+		SELECT u, 0 FROM unnest($1::bytea[]) u WHERE NOT EXISTS (SELECT FROM cf.generation WHERE user_id = u)
+		ORDER BY u ON CONFLICT DO NOTHING`), users)
+	each(b.Queue(s.schema.sql(`SELECT user_id, ended_all FROM cf.generation
+		WHERE user_id = ANY ($1::bytea[]) ORDER BY user_id FOR UPDATE`), users), func(rows pgx.Rows) error {
+		var user []byte
+		var ended int64
+		err := rows.Scan(&user, &ended)
+		g.generations[string(user)] = ended
+		return err
+	})
+}
+
+// lockSessions locks sessions. Those of a user are all there are: his row is
+// locked already.
+func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
+	var whole [][]byte
+	for user, all := range n.users {
+		if all {
+			whole = append(whole, []byte(user))
+		}
+	}
+	if len(n.ids) == 0 && len(whole) == 0 {
+		return
+	}
+	where, args := `sid = ANY ($1::uuid[])`, []any{uuids(n.ids)}
+	if len(whole) > 0 {
+		where += ` OR (user_id = ANY ($2::bytea[]) AND user_id <> '')`
+		args = append(args, whole)
+	}
+	each(b.Queue(s.schema.sql(`SELECT sid, user_id, epoch, created, expires FROM cf.session
+		WHERE `+where+` ORDER BY sid FOR UPDATE`), args...), func(rows pgx.Rows) error {
+		r := &row{version: 1}
+		var user []byte
+		err := rows.Scan((*[16]byte)(&r.id), &user, &r.epoch, &r.created, &r.expires)
+		r.user = string(user)
+		g.add(r)
+		return err
+	})
+}
+
+// readMore reads what some operations need of sessions that are locked.
+func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
+	if len(n.values) > 0 {
+		each(b.Queue(s.schema.sql(`SELECT sid, version FROM cf.session_values WHERE sid = ANY ($1::uuid[])`), uuids(n.values)), func(rows pgx.Rows) error {
+			var id [16]byte
+			var version int64
+			err := rows.Scan(&id, &version)
+			if r := g.sessions[id]; r != nil {
+				r.version = uint64(version)
+			}
+			return err
+		})
+	}
+	if len(n.refresh) > 0 {
+		each(b.Queue(s.schema.sql(`SELECT `+sessionColumns+`, `+refreshColumns+` FROM cf.session
+			WHERE sid = ANY ($1::uuid[]) AND family IS NOT NULL`), uuids(n.refresh)), func(rows pgx.Rows) error {
+			session, f, err := scanRefresh(rows)
+			if r := g.sessions[session.ID]; r != nil {
+				r.session, r.refresh = session, f
+			}
+			return err
+		})
+	}
+}
+
+// readLog locks the head, and looks for sessions in the log.
+func (s *Store) readLog(b *pgx.Batch, n *needs, g *group) {
+	b.Queue(s.schema.sql(`SELECT FROM cf.head FOR UPDATE`))
+	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.ended WHERE sid = ANY ($1::uuid[])`), uuids(n.entries)), func(rows pgx.Rows) error {
+		var kind int16
+		var id [16]byte
+		err := rows.Scan(&kind, &id)
+		g.logged[loggedKey{store.Kind(kind), id}] = true
+		return err
+	})
+}
+
+// uuids returns ids as the driver takes them.
+func uuids(ids map[store.SID]bool) [][16]byte {
+	list := make([][16]byte, 0, len(ids))
+	for id := range ids {
+		list = append(list, id)
+	}
+	return list
+}

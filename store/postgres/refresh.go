@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"crypto/subtle"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A refresh is the state of a session's family of refresh tokens.
+type refresh struct {
+	family, current, previous store.Digest
+	sealed                    [32]byte  // for previous: its successor
+	rotated                   time.Time // when previous was exchanged; zero: never
+}
+
+const refreshColumns = `family, current, previous, sealed, rotated`
+
+// scanRefresh reads a row of sessionColumns and refreshColumns.
+func scanRefresh(row pgx.Row) (session store.Session, f refresh, err error) {
+	var family, current, previous, sealed []byte
+	var rotated int64
+	session, err = scanSession(row, &family, &current, &previous, &sealed, &rotated)
+	copy(f.family[:], family)
+	copy(f.current[:], current)
+	copy(f.previous[:], previous)
+	copy(f.sealed[:], sealed)
+	f.rotated = fromMillis(rotated)
+	return session, f, err
+}
+
+// RotateRefresh implements [store.Store].
+func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rotated, error) {
+	return write(ctx, s, operation[store.Rotated]{
+		needs: func(n *needs) {
+			n.session(r.ID)
+			put(&n.refresh, r.ID, true)
+		},
+		decide: func(g *group, out *store.Rotated) (err error) {
+			*out, err = g.rotate(r)
+			return err
+		},
+	})
+}
+
+func (g *group) rotate(r store.Rotation) (out store.Rotated, err error) {
+	found := g.sessions[r.ID]
+	if !g.live(found) || found.session.ID.IsZero() || !same(found.refresh.family, r.Family) {
+		return out, store.ErrNotFound
+	}
+	known := &found.refresh
+	found.session.LastSeen, found.session.AsOf = g.now, g.now
+	switch {
+	case same(known.current, r.Presented):
+		out.Sealed = r.Sealed
+		known.previous, known.current, known.sealed, known.rotated = known.current, r.Next, r.Sealed, g.now
+	case known.replays(r, g.now):
+		out.Sealed, out.Replayed = known.sealed, true
+	default:
+		g.end(found, r.Retain)
+		return out, store.ErrReused
+	}
+	out.Session = found.session
+	if g.rotated == nil {
+		g.rotated = map[store.SID]*row{}
+	}
+	g.rotated[r.ID] = found
+	return out, nil
+}
+
+// replays reports whether the presented token is the one before the current,
+// and within the grace.
+func (f refresh) replays(r store.Rotation, now time.Time) bool {
+	return !f.rotated.IsZero() && same(f.previous, r.Presented) && now.Before(f.rotated.Add(r.Grace))
+}
+
+func same(a, b store.Digest) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }

@@ -1,0 +1,255 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// What bounds a group: it holds locks while it is written.
+const (
+	maxJobs  = 512
+	maxBytes = 4 << 20 // of values
+	maxRows  = 8192    // that are named
+)
+
+// attempts is how often a group is tried that the server has undone, since it
+// collided with another node's.
+const attempts = 5
+
+// A writer is the goroutine that makes a store's writes to sessions. It commits
+// those that come at the same time together: a commit costs a write to the disk,
+// or to a standby, however much it holds.
+type writer struct {
+	store *Store
+	limit int // of the jobs in a group
+
+	jobs    chan *job
+	next    *job          // that found no room in the group before
+	closing chan struct{} // closed: take no more jobs
+	exited  chan struct{} // closed: no job is answered any more
+	stopped sync.Once
+}
+
+// An operation is a write to sessions.
+type operation[T any] struct {
+	size int // in bytes
+	// needs says what is to be locked and read for it.
+	needs func(*needs)
+	// decide looks at that, and says what is to be written. An error is the
+	// caller's answer, and undoes nothing. It may run more than once.
+	decide func(*group, *T) error
+	// committed is told the log's head, as it is after the write; nil: it does
+	// not need it.
+	committed func(store.Cursor, *T)
+}
+
+// A job is an operation that waits for the writer.
+type job struct {
+	size      int
+	needs     func(*needs)
+	decide    func(*group) error
+	committed func(store.Cursor)
+	taken     atomic.Bool // by the writer, or by the caller who gives up
+	err       error
+	done      chan struct{}
+}
+
+func startWriter(s *Store) *writer {
+	w := &writer{
+		store:   s,
+		limit:   maxJobs,
+		jobs:    make(chan *job, maxJobs),
+		closing: make(chan struct{}),
+		exited:  make(chan struct{}),
+	}
+	go w.loop()
+	return w
+}
+
+// write has the writer run an operation, and returns when that is committed.
+func write[T any](ctx context.Context, s *Store, op operation[T]) (T, error) {
+	var out, none T
+	j := &job{size: op.size, needs: op.needs, done: make(chan struct{})}
+	j.decide = func(g *group) error { return op.decide(g, &out) }
+	j.committed = func(head store.Cursor) {
+		if op.committed != nil {
+			op.committed(head, &out)
+		}
+	}
+	if err := s.writer.submit(ctx, j); err != nil {
+		return none, err // out may still be written to
+	}
+	return out, nil
+}
+
+func (w *writer) submit(ctx context.Context, j *job) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-w.closing:
+		return errClosed
+	default:
+	}
+	select {
+	case w.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.closing:
+		return errClosed
+	}
+	var why error
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		why = ctx.Err()
+	case <-w.exited:
+		why = errClosed
+	}
+	if j.taken.CompareAndSwap(false, true) {
+		return why // it was not begun, and will not be
+	}
+	select {
+	case <-j.done:
+		return j.err
+	default:
+		return fmt.Errorf("%w: %w", store.ErrIndeterminate, why)
+	}
+}
+
+// stop ends the writer after the jobs that wait.
+func (w *writer) stop() {
+	w.stopped.Do(func() { close(w.closing) })
+	<-w.exited
+}
+
+func (w *writer) loop() {
+	defer close(w.exited)
+	for {
+		j := w.next
+		w.next = nil
+		if j == nil {
+			select {
+			case j = <-w.jobs:
+			default:
+			}
+		}
+		if j == nil {
+			select {
+			case j = <-w.jobs:
+			case <-w.closing:
+				return
+			}
+		}
+		w.group(j)
+	}
+}
+
+// group commits a job together with those that wait by then.
+func (w *writer) group(first *job) {
+	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
+	defer cancel()
+	// Jobs are taken once there is a connection: whoever gave up until then has
+	// written nothing.
+	c, err := w.store.writes.Acquire(ctx)
+	jobs := w.take(first)
+	if err == nil {
+		err = w.commit(ctx, c, jobs)
+		c.Release()
+	}
+	if len(jobs) > 1 && answered(err) {
+		// One of them can't be done; the others must not suffer for it.
+		for _, j := range jobs {
+			j.answer(w.store, w.alone(j))
+		}
+		return
+	}
+	for _, j := range jobs {
+		j.answer(w.store, err)
+	}
+}
+
+// alone commits one job in a transaction of its own.
+func (w *writer) alone(j *job) error {
+	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
+	defer cancel()
+	c, err := w.store.writes.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	return w.commit(ctx, c, []*job{j})
+}
+
+// take returns the first job and those that wait behind it, as far as a group
+// goes.
+func (w *writer) take(first *job) []*job {
+	// Those who have just been answered may be about to write again: with them
+	// the group is larger.
+	runtime.Gosched()
+	var jobs []*job
+	bytes, rows := 0, 0
+	for j := first; ; {
+		bytes += j.size
+		if n := (needs{}); j.needs != nil {
+			j.needs(&n)
+			rows += len(n.ids)
+		}
+		if len(jobs) > 0 && (bytes > maxBytes || rows > maxRows) {
+			w.next = j
+			return jobs
+		}
+		if j.taken.CompareAndSwap(false, true) {
+			jobs = append(jobs, j)
+		}
+		if len(jobs) >= w.limit {
+			return jobs
+		}
+		select {
+		case j = <-w.jobs:
+		default:
+			return jobs
+		}
+	}
+}
+
+// commit writes jobs in one transaction, again where another node's write has
+// got in between.
+func (w *writer) commit(ctx context.Context, c *pgxpool.Conn, jobs []*job) (err error) {
+	if len(jobs) == 0 {
+		return nil
+	}
+	for attempt := range attempts {
+		if attempt > 0 {
+			time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
+		}
+		err = w.store.transact(ctx, c.Conn(), jobs)
+		if !hasCode(err, serializationFailure, deadlockDetected, uniqueViolation) {
+			break
+		}
+	}
+	if err != nil && (broken(err) || errors.Is(err, store.ErrIndeterminate)) {
+		w.store.writes.Reset() // the other connections may be as bad
+	}
+	return err
+}
+
+// answer tells the caller the outcome: the transaction's error, or else the
+// operation's own.
+func (j *job) answer(s *Store, err error) {
+	if err != nil {
+		j.err = s.explain(context.Background(), err)
+	}
+	close(j.done)
+}
