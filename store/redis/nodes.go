@@ -110,7 +110,7 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	return batches(entries, mergeBatch, func(some []store.Entry) error {
 		var args []string
 		for _, e := range some {
-			args = append(args, strconv.Itoa(int(e.Kind)), e.Session.String(), number(e.Expires.UnixMilli()))
+			args = append(args, strconv.Itoa(int(e.Kind)), e.Session.String(), number(e.Expires.Add(time.Millisecond-1).UnixMilli()))
 		}
 		_, err := s.run(ctx, mergeScript, args...)
 		return err

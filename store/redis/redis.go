@@ -42,7 +42,7 @@
 //	ACL SETUSER counterfoil on >password resetchannels resetkeys
 //	  ~{counterfoil}:* &{counterfoil}:*
 //	  +eval +evalsha +eval_ro +evalsha_ro +time +hmget +hget +hset +hdel +hincrby
-//	  +hexists +hgetall +hlen +xadd +xrange +xtrim +sadd +srem +sismember +zadd
+//	  +hgetall +hlen +xadd +xrange +xtrim +sadd +srem +sismember +zadd
 //	  +zrem +zrange +zcard +exists +del +unlink +rename +rpush +lindex +lpop
 //	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
 //	  +ping +hello +auth +info +config|get +client|setinfo +client|setname

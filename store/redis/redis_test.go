@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/counterfoil/counterfoil/internal/servers"
@@ -13,7 +14,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store {
+	storetest.RunRealTime(t, func(t *testing.T) store.Store {
 		url, prefix := servers.Redis(t)
 		return open(t, url, redis.Config{Prefix: prefix})
 	})
@@ -32,4 +33,11 @@ func open(t testing.TB, url string, config redis.Config) *redis.Store {
 		}
 	})
 	return s
+}
+
+func TestDurable(t *testing.T) {
+	url, _ := servers.Redis(t)
+	storetest.RunDurable(t, func(t *testing.T, dir string) store.Store {
+		return open(t, url, redis.Config{Prefix: "test-" + strings.Trim(dir, "/")[max(0, len(dir)-60):]})
+	})
 }
