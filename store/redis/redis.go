@@ -45,7 +45,7 @@
 //	  +hgetall +hlen +xadd +xrange +xtrim +sadd +srem +sismember +zadd
 //	  +zrem +zrange +zcard +exists +del +unlink +rename +rpush +lindex +lpop
 //	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
-//	  +ping +hello +auth +info +config|get +client|setinfo +client|setname
+//	  +ping +hello +auth +info +config|get
 //
 // Redis 7.0 has no waitaof: leave it out there. With Sentinel and Cluster add
 // +role and +cluster|slots +cluster|shards.

@@ -195,16 +195,16 @@ func (s *Store) onOneConnection(ctx context.Context, commands ...valkey.Complete
 
 // explain says what an error means for the caller: whether the script has run.
 func (sc *script) explain(err error) error {
-	err = fmt.Errorf("redis: %s: %w", sc.name, err)
-	refused, ok := valkey.IsValkeyErr(err)
+	named := fmt.Errorf("redis: %s: %w", sc.name, err)
 	var network *net.OpError
+	refused, ok := valkey.IsValkeyErr(err)
 	switch {
 	case ok && strings.HasPrefix(refused.Error(), "OOM "):
-		return fmt.Errorf("%w (%w)", store.ErrFull, err)
+		return fmt.Errorf("%w (%w)", store.ErrFull, named)
 	case !sc.kind.writes,
 		ok && !strings.Contains(refused.Error(), " script: "), // refused before it ran: an error within names the script
 		errors.As(err, &network) && network.Op == "dial":
-		return err
+		return named
 	}
-	return fmt.Errorf("%w: %w", store.ErrIndeterminate, err)
+	return fmt.Errorf("%w: %w", store.ErrIndeterminate, named)
 }

@@ -23,16 +23,17 @@ var errURL = errors.New("redis: the URL is not one: want redis://user:password@h
 func parse(raw string, config Config) (valkey.ClientOption, error) {
 	options := valkey.ClientOption{
 		// A write that got no answer may have happened: whoever called decides.
-		DisableRetry:          true,
-		DisableCache:          true,
-		ConnWriteTimeout:      config.Timeout,
-		Dialer:                net.Dialer{Timeout: config.Timeout, KeepAlive: time.Second},
-		ClientName:            "counterfoil",
-		ClientTrackingOptions: nil,
-		BlockingPoolCleanup:   time.Minute,
-		BlockingPoolMinSize:   1,
-		ReadBufferEachConn:    1 << 16,
-		WriteBufferEachConn:   1 << 16,
+		DisableRetry:        true,
+		DisableCache:        true,
+		AlwaysPipelining:    true, // so that a connection that broke is seen before it is used
+		ConnWriteTimeout:    config.Timeout,
+		Dialer:              net.Dialer{Timeout: config.Timeout, KeepAlive: time.Second},
+		ClientName:          "counterfoil",
+		ClientSetInfo:       valkey.DisableClientSetInfo,
+		BlockingPoolCleanup: time.Minute,
+		BlockingPoolMinSize: 1,
+		ReadBufferEachConn:  1 << 16,
+		WriteBufferEachConn: 1 << 16,
 	}
 	u, err := url.Parse(withOneHost(raw))
 	if err != nil {
