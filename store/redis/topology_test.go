@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -97,6 +98,7 @@ func TestCluster(t *testing.T) {
 	for _, prefix := range []string{"one", "two", "three", "four"} { // in different slots
 		walk(t, open(t, url, redis.Config{Prefix: prefix}))
 	}
+	halfMoved(t, url, nodes)
 	used := 0
 	for _, s := range nodes {
 		if s.Do("DBSIZE") != "0" {
@@ -106,6 +108,47 @@ func TestCluster(t *testing.T) {
 	if used < 2 {
 		t.Errorf("%d servers have keys: the test shows nothing", used)
 	}
+}
+
+// halfMoved looks at a store while its slot moves to another server: there a
+// script would find a part of the keys, and end nothing.
+func halfMoved(t *testing.T, url string, nodes []*servers.RedisServer) {
+	t.Helper()
+	const meta = "{moving}:meta"
+	s := open(t, url, redis.Config{Prefix: "moving"})
+	id := create(t, s, "john")
+	slot := nodes[0].Do("CLUSTER", "KEYSLOT", meta)
+	var from, to *servers.RedisServer
+	for _, n := range nodes {
+		if n.Do("CLUSTER", "COUNTKEYSINSLOT", slot) != "0" {
+			from = n
+		} else {
+			to = n
+		}
+	}
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do("CLUSTER", "MYID"))
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do("CLUSTER", "MYID"))
+	host, port, _ := net.SplitHostPort(to.Address())
+	move := func(key string) { from.Do("MIGRATE", host, port, key, "0", "5000", "AUTH", "password") }
+	session := "{moving}:session:" + id.String()
+	for _, key := range []string{session, meta} { // each alone at first
+		move(key)
+		if e, err := s.End(t.Context(), id, time.Hour); err == nil {
+			t.Errorf("End with %s moved: %+v", key, e)
+		}
+		if _, err := s.Find(t.Context(), id); err == nil || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Find with %s moved: error %v", key, err)
+		}
+	}
+	for _, key := range strings.Fields(from.Do("CLUSTER", "GETKEYSINSLOT", slot, "100")) {
+		move(key)
+	}
+	for _, n := range []*servers.RedisServer{to, from} {
+		n.Do("CLUSTER", "SETSLOT", slot, "NODE", to.Do("CLUSTER", "MYID"))
+	}
+	settle(t, s)
+	end(t, s, id)
+	finds(t, s, id, store.ErrNotFound)
 }
 
 func freePort(t *testing.T) string {
