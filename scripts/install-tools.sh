@@ -20,6 +20,7 @@ need npm npm
 need gcc gcc
 need pgrep procps
 have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 
 if [ -z "$missing" ]; then exit 0; fi
 

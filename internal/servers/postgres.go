@@ -245,15 +245,26 @@ func (s *PostgresServer) start() (err error) {
 	if err := s.writeSettings(); err != nil {
 		return err
 	}
-	cmd := exec.Command(program, "-D", s.data(), "-p", strconv.Itoa(s.port))
-	cmd.Dir = s.dir
-	if s.process, err = start(cmd, filepath.Join(s.dir, "log")); err != nil {
-		return err
+	for range startAttempts {
+		cmd := exec.Command(program, "-D", s.data(), "-p", strconv.Itoa(s.port))
+		cmd.Dir = s.dir
+		if s.process, err = start(cmd, filepath.Join(s.dir, "log")); err != nil {
+			return err
+		}
+		if err = s.process.waitReady(func(ctx context.Context) error {
+			return s.admin(ctx, func(c *pgx.Conn) error { return c.Ping(ctx) })
+		}); !errors.Is(err, errEnded) {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	return s.process.waitReady(func(ctx context.Context) error {
-		return s.admin(ctx, func(c *pgx.Conn) error { return c.Ping(ctx) })
-	})
+	return err
 }
+
+// startAttempts is how often a start is tried that fails at once: of a server
+// that was killed the last process may not be gone, or somebody has the port for
+// a moment.
+const startAttempts = 20
 
 func (s *PostgresServer) stop() error {
 	if s.process == nil {
