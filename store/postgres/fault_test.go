@@ -173,10 +173,13 @@ func TestStandbyWaitCancelled(t *testing.T) {
 	server.Set("synchronous_standby_names", "missing")
 
 	for name, call := range map[string]func() error{
-		"End":          func() error { _, err := s.End(t.Context(), id, time.Hour); return err },
-		"End again":    func() error { _, err := s.End(t.Context(), id, time.Hour); return err },
-		"Create":       func() error { _, err := s.Create(t.Context(), login(1)); return err },
-		"Beat":         func() error { _, err := s.Beat(t.Context(), store.Beat{Node: store.NewNodeID(), Bound: time.Second}); return err },
+		"End":       func() error { _, err := s.End(t.Context(), id, time.Hour); return err },
+		"End again": func() error { _, err := s.End(t.Context(), id, time.Hour); return err },
+		"Create":    func() error { _, err := s.Create(t.Context(), login(1)); return err },
+		"Beat": func() error {
+			_, err := s.Beat(t.Context(), store.Beat{Node: store.NewNodeID(), Bound: time.Second})
+			return err
+		},
 		"SwapDocument": func() error { return s.SwapDocument(t.Context(), "name", 0, nil) },
 	} {
 		result := make(chan error, 1)
@@ -257,7 +260,7 @@ func TestStoppedNode(t *testing.T) {
 	}
 
 	// What we hold is given up as soon.
-	c, err := s.writes.Acquire(t.Context())
+	c, err := s.transaction(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

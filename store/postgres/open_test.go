@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/counterfoil/counterfoil/internal/servers"
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -119,16 +121,15 @@ func commitSetting(t *testing.T, s *Store, ofRole string) (setting string) {
 	}
 	defer c.Release()
 	mustExec(t, c.Conn(), `SET synchronous_commit = `+ofRole)
-	n := &needs{}
-	if _, err := s.lock(t.Context(), c.Conn(), n); err != nil {
+	b := &pgx.Batch{}
+	s.queueBegin(b)
+	if err := c.SendBatch(t.Context(), b).Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&setting); err != nil {
 		t.Fatal(err)
 	}
-	if err := undo(t.Context(), c.Conn(), nil); err != nil {
-		t.Fatal(err)
-	}
+	undo(t.Context(), c.Conn())
 	return setting
 }
 
