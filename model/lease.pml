@@ -23,7 +23,7 @@
 #include "clock.pml"
 
 #ifndef N
-#define N 2	/* nodes */
+#define N 1	/* nodes */
 #endif
 #define LOG 2	/* how long the log may grow: our session's end, and another's */
 #define BATCH 1	/* entries of one answer */
