@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks, and says so: a headless
 # browser for the end-to-end tests, npm for the accessibility checker that runs
-# in it, and a C compiler for the race detector. Go itself comes from
-# https://go.dev/dl; the version is in go.mod.
+# in it, a C compiler for the race detector and the model, and the model checker
+# Spin. Go itself comes from https://go.dev/dl; the version is in go.mod.
 set -eu
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -16,6 +16,7 @@ have go || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1
 have chromium || have chromium-browser || have google-chrome || missing="$missing chromium"
 need npm npm
 need gcc gcc
+need spin spin
 
 if [ -z "$missing" ]; then exit 0; fi
 
