@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,10 +39,10 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
 		s.remember(b.Node, r.text(5))
 		return news, nil
 	}
-	switch err {
-	case store.ErrUnknownCursor:
-		s.remember(b.Node, "")
-	case store.ErrFull:
+	switch {
+	case errors.Is(err, store.ErrUnknownCursor):
+		s.forget(b.Node)
+	case errors.Is(err, store.ErrFull):
 		err = fmt.Errorf("%w: %d nodes follow this store", err, store.MaxHolders)
 	}
 	return store.News{}, err
@@ -53,15 +54,23 @@ func (s *Store) origin(node store.NodeID) string {
 	return s.origins[node]
 }
 
-// remember notes the origin that a node has seen; empty: none.
+// remember notes the origin that a node has seen. A process has one node, or a
+// few: if there are more than any store takes, all but this are forgotten.
 func (s *Store) remember(node store.NodeID, origin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if origin == "" || len(s.origins) >= store.MaxHolders {
-		delete(s.origins, node)
-		return
+	if len(s.origins) >= store.MaxHolders {
+		clear(s.origins)
 	}
 	s.origins[node] = origin
+}
+
+// forget has the node's next beat accept whatever store it finds: the node
+// knows that it must start anew.
+func (s *Store) forget(node store.NodeID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.origins, node)
 }
 
 // Holders implements [store.Store].

@@ -15,7 +15,8 @@
 // a second with appendfsync everysec.
 //
 // A failover is best effort. Replication is asynchronous: a write waits for
-// [Config.Replicas] replicas before it is acknowledged, but nothing makes
+// [Config.Replicas] replicas before it is acknowledged, and returns
+// store.ErrIndeterminate where they don't have it in time; but nothing makes
 // whoever promotes a replica take one of these. Sentinel and Cluster prefer the
 // one with the most data, and then nothing is lost. Where the wrong one is
 // promoted the last logouts are undone: nodes that follow the log see it by the
@@ -52,8 +53,8 @@
 //	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
 //	  +ping +hello +auth +info +config|get
 //
-// Redis 7.0 has no waitaof: leave it out there. With Sentinel and Cluster add
-// +role and +cluster|slots +cluster|shards.
+// Redis 7.0 has no waitaof: leave it out there. With Sentinels add +role, in a
+// cluster +cluster|slots and +cluster|shards.
 package redis
 
 import (

@@ -30,6 +30,7 @@ func parse(raw string, config Config) (valkey.ClientOption, error) {
 		Dialer:              net.Dialer{Timeout: config.Timeout, KeepAlive: time.Second},
 		ClientName:          "counterfoil",
 		ClientSetInfo:       valkey.DisableClientSetInfo,
+		BlockingPoolSize:    256, // the writes that wait at the same time, and in a cluster all calls; more take turns
 		BlockingPoolCleanup: time.Minute,
 		BlockingPoolMinSize: 1,
 		ReadBufferEachConn:  1 << 16,
