@@ -98,6 +98,10 @@ func TestPasswords(t *testing.T) {
 		"redis+cluster://default:" + secret + "@127.0.0.1:1,127.0.0.1:2",
 		"reddis://default:" + secret + "@127.0.0.1",
 		"default:" + secret + "@127.0.0.1",
+		"redis://default:12/" + secret + "@127.0.0.1:1/0",
+		"redis://default:12?" + secret + "@127.0.0.1:1/0",
+		"redis://default:12#" + secret + "@127.0.0.1:1/0",
+		"redis://default:12," + secret + "@127.0.0.1:1/x",
 	} {
 		log, err := tryOpen(t, url, redis.Config{})
 		if err == nil {
