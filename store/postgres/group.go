@@ -226,10 +226,12 @@ func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 	}
 }
 
-// readLog locks the head, and looks for sessions in the log.
+// readLog locks the head, and looks for sessions in the log. What has expired the
+// log no longer holds.
 func (s *Store) readLog(b *pgx.Batch, n *needs, g *group) {
 	b.Queue(s.schema.sql(`SELECT FROM cf.head FOR UPDATE`))
-	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.ended WHERE sid = ANY ($1::uuid[])`), uuids(n.entries)), func(rows pgx.Rows) error {
+	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.head, cf.ended WHERE sid = ANY ($2::uuid[]) AND expires > `+writeNow),
+		s.clock.Floor(), uuids(n.entries)), func(rows pgx.Rows) error {
 		var kind int16
 		var id [16]byte
 		err := rows.Scan(&kind, &id)
