@@ -19,6 +19,7 @@ have chromium || have chromium-browser || have google-chrome || missing="$missin
 need npm npm
 need gcc gcc
 need pgrep procps
+need redis-server redis-server
 have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 

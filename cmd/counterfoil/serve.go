@@ -45,23 +45,31 @@ func (c *serveCmd) Validate() error {
 }
 
 func (c *serveCmd) Run(ctx context.Context, o *options) (err error) {
-	sessions, err := o.openStore(ctx)
+	secret, err := o.loadSecret()
 	if err != nil {
 		return err
 	}
+	if !term.IsTerminal(int(os.Stderr.Fd())) { // a person reads: nothing is kept
+		// Before the stores are opened, which may warn.
+		slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret.secret), nil)))
+	}
+	sessions, err := o.openStore(ctx)
+	if err != nil {
+		return errors.Join(err, secret.forget())
+	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
 	return o.withAccounts(ctx, func(accounts *account.Accounts) error {
-		return c.serve(ctx, o, sessions, accounts)
+		return c.serve(ctx, secret, sessions, accounts)
 	})
 }
 
-func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, accounts *account.Accounts) (err error) {
+func (c *serveCmd) serve(ctx context.Context, secret secretFile, sessions store.Store, accounts *account.Accounts) (err error) {
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return usagef("listen: %w", err)
 	}
 	defer listener.Close() // Serve has closed it already, unless we don't get there
-	s, local, err := c.newServer(o, listener.Addr(), sessions, accounts)
+	s, local, err := c.newServer(secret, listener.Addr(), sessions, accounts)
 	if err != nil {
 		return err
 	}
@@ -79,26 +87,19 @@ func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, 
 }
 
 // newServer makes the server and returns the address to open on this machine.
-func (c *serveCmd) newServer(o *options, addr net.Addr, sessions store.Store, accounts *account.Accounts) (*server.Server, string, error) {
-	secret, path, made, err := o.loadSecret()
-	if err != nil {
-		return nil, "", err
-	}
-	if !term.IsTerminal(int(os.Stderr.Fd())) { // a person reads: nothing is kept
-		slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret), nil)))
-	}
+func (c *serveCmd) newServer(secret secretFile, addr net.Addr, sessions store.Store, accounts *account.Accounts) (*server.Server, string, error) {
 	a, err := c.address(addr.(*net.TCPAddr))
 	if err != nil {
 		return nil, "", err
 	}
 	s, err := server.New(server.Config{
-		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret)),
+		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret.secret)),
 		Accounts:       accounts,
 		TrustedProxies: c.TrustedProxy,
 		Logger:         slog.Default(),
 	})
 	if err != nil {
-		return nil, "", usageError{explainKeys(err, path, made)}
+		return nil, "", usageError{secret.explain(err)}
 	}
 	return s, a.open, nil
 }

@@ -296,7 +296,7 @@ func (s *PostgresServer) writeSettings() error {
 func (s *PostgresServer) start() (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("start: %w\n%s", err, s.lastWords())
+			err = fmt.Errorf("start: %w\n%s", err, lastWords(s.dir))
 		}
 	}()
 	program, err := postgresProgram("postgres")
@@ -344,15 +344,6 @@ func (s *PostgresServer) remove() error {
 	return errors.Join(s.stop(), os.RemoveAll(s.dir))
 }
 
-// lastWords returns the end of the server's log.
-func (s *PostgresServer) lastWords() string {
-	log, err := os.ReadFile(filepath.Join(s.dir, "log"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(log[max(0, len(log)-4000):])
-}
-
 // url returns the URL of a database.
 func (s *PostgresServer) url(database string) string {
 	return (&url.URL{
@@ -385,7 +376,7 @@ func (s *PostgresServer) newDatabase(tb testing.TB) string {
 		})
 	}
 	if err := statement(tb.Context(), `CREATE DATABASE `+name); err != nil {
-		tb.Fatalf("servers: PostgreSQL: %v\n%s", err, s.lastWords())
+		tb.Fatalf("servers: PostgreSQL: %v\n%s", err, lastWords(s.dir))
 	}
 	if s.tb == nil { // the files of the others go with their servers
 		tb.Cleanup(func() {

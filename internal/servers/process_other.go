@@ -11,8 +11,9 @@ import (
 var errNotUnix = errors.New("tests with servers run on Unix systems only")
 
 var (
-	signalStop   = os.Interrupt
-	signalReload = os.Interrupt
+	signalStop      = os.Interrupt
+	signalTerminate = os.Interrupt
+	signalReload    = os.Interrupt
 )
 
 func confine(*exec.Cmd) error     { return errNotUnix }

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	signalStop   = syscall.SIGINT // of PostgreSQL: end all connections, then end
-	signalReload = syscall.SIGHUP
+	signalStop      = syscall.SIGINT  // of PostgreSQL: end all connections, then end
+	signalTerminate = syscall.SIGTERM // of Redis
+	signalReload    = syscall.SIGHUP
 )
 
 // ordinary is the user as whom servers run where the tests run as root, which

@@ -1,0 +1,21 @@
+-- Returns the entries of the log after a cursor, and puts the node on record.
+-- expected is the origin that the store had when the node asked before.
+local node, longest, acked, limit = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local after, after_id, expected, most = tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
+if (expected ~= '' and expected ~= origin) or not knows(after, after_id) then return {'unknown', now} end
+if node ~= '' then
+	local key, expires = prefix .. 'holders', now + longest
+	local function held_until(holder) return tonumber(string.match(holder, '%d+$')) end
+	local known = redis.call('HGET', key, node)
+	if known then
+		expires = math.max(expires, held_until(known)) -- an earlier beat's bound may have been longer
+	else
+		local all = redis.call('HGETALL', key)
+		for i = 1, #all, 2 do
+			if held_until(all[i + 1]) <= now then redis.call('HDEL', key, all[i]) end
+		end
+		if redis.call('HLEN', key) >= most then return {'full', now} end
+	end
+	redis.call('HSET', key, node, acked .. ' ' .. int(expires))
+end
+return {'ok', now, pos, id, entries(after, limit), origin}
