@@ -12,9 +12,10 @@ import (
 )
 
 // A group is written in two steps, each of which is one message and its answer,
-// in a transaction that has begun. The first locks what its operations are about and reads it. Then they decide,
-// one after the other, each on what those before it have decided. The second
-// step writes the outcome, a statement for each kind of change, and commits.
+// in a transaction that has begun. The first locks what its operations are about
+// and reads it. Then they decide, one after the other, each on what those before
+// it have decided. The second step writes the outcome, a statement for each kind
+// of change, and commits.
 //
 // Locks are taken in the same order by everybody: the table of the epoch, users
 // in order, sessions in order, the head. The head, for which all nodes wait, is
