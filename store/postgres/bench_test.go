@@ -5,12 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/counterfoil/counterfoil/internal/servers"
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// Every benchmark runs in groups and, for comparison in the same run and on the
-// same server, with a transaction for each write.
+// Every benchmark of writes runs in groups and, for comparison in the same run
+// and on the same server, with a transaction for each write, on as many
+// connections as there are clients.
 func inGroups(b *testing.B, prepare func(*testing.B, *Store) func(i int) error) {
 	for _, mode := range []struct {
 		name    string
@@ -26,13 +29,31 @@ func inGroups(b *testing.B, prepare func(*testing.B, *Store) func(i int) error) 
 			s := openAt(b, servers.Postgres(b), Config{})
 			do := prepare(b, s)
 			if !mode.grouped {
-				s.writer.limit = 1
+				rowByRow(b, s, mode.clients)
 			}
 			b.ResetTimer()
 			clients(b, mode.clients, b.N, do)
 			b.StopTimer()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
 		})
+	}
+}
+
+// rowByRow has so many writers take one job at a time.
+func rowByRow(b *testing.B, s *Store, writers int) {
+	b.Helper()
+	s.writes.Close()
+	config := s.reads.Config()
+	config.MaxConns = int32(writers)
+	pool, err := pgxpool.NewWithConfig(b.Context(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.writes = pool
+	s.writer.limit = 1
+	for range writers - 1 {
+		w := &writer{store: s, limit: 1, jobs: s.writer.jobs, closing: s.writer.closing, exited: make(chan struct{})}
+		go w.loop()
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 )
 
 // A group is written in two steps, each of which is one message and its answer,
-// in a transaction that has begun. The first locks what its operations are about and reads it. Then they decide,
-// one after the other, each on what those before it have decided. The second
-// step writes the outcome, a statement for each kind of change, and commits.
+// in a transaction that has begun. The first locks what its operations are about
+// and reads it. Then they decide, one after the other, each on what those before
+// it have decided. The second step writes the outcome, a statement for each kind
+// of change, and commits.
 //
 // Locks are taken in the same order by everybody: the table of the epoch, users
 // in order, sessions in order, the head. The head, for which all nodes wait, is
@@ -226,10 +227,12 @@ func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 	}
 }
 
-// readLog locks the head, and looks for sessions in the log.
+// readLog locks the head, and looks for sessions in the log. What has expired the
+// log no longer holds.
 func (s *Store) readLog(b *pgx.Batch, n *needs, g *group) {
 	b.Queue(s.schema.sql(`SELECT FROM cf.head FOR UPDATE`))
-	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.ended WHERE sid = ANY ($1::uuid[])`), uuids(n.entries)), func(rows pgx.Rows) error {
+	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.head, cf.ended WHERE sid = ANY ($2::uuid[]) AND expires > `+writeNow),
+		s.clock.Floor(), uuids(n.entries)), func(rows pgx.Rows) error {
 		var kind int16
 		var id [16]byte
 		err := rows.Scan(&kind, &id)

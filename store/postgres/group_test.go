@@ -14,8 +14,8 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// together starts n writes so that they wait at the same time, behind one that
-// can't go on.
+// together starts n writes so that they wait at the same time, in this order,
+// behind one that can't go on.
 func together(t *testing.T, s *Store, n int, write func(i int)) {
 	t.Helper()
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -34,9 +34,9 @@ func together(t *testing.T, s *Store, n int, write func(i int)) {
 	<-begun
 	for i := range n {
 		wg.Go(func() { write(i) })
-	}
-	for len(s.writer.jobs) < n {
-		time.Sleep(time.Millisecond)
+		for len(s.writer.jobs) <= i {
+			time.Sleep(100 * time.Microsecond)
+		}
 	}
 	close(release)
 	wg.Wait()
@@ -114,6 +114,82 @@ func transactions(t *testing.T, c *pgx.Conn) (n int64) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// Operations of a group see what those before them have decided, as if each had
+// been committed alone.
+func TestGroupInOrder(t *testing.T) {
+	s := openAt(t, servers.Postgres(t), Config{})
+	ctx := t.Context()
+	c := login(0)
+	c.Values = []byte("first")
+	old := mustCreate(t, s, c)
+	next := login(0)
+	next.Replaces, next.Inherit = old, true
+	limited := login(0)
+	limited.Limit = 1
+	steps := []struct {
+		name string
+		do   func() error
+		want error
+	}{
+		{"save", func() error { return s.SaveValues(ctx, old, 1, []byte("second")) }, nil},
+		{"save again", func() error { return s.SaveValues(ctx, old, 1, []byte("lost")) }, store.ErrConflict},
+		{"replace", func() error { _, err := s.Create(ctx, next); return err }, nil},
+		{"save what was replaced", func() error { return s.SaveValues(ctx, old, 2, []byte("late")) }, store.ErrNotFound},
+		{"replace what was replaced", func() error {
+			again := login(0)
+			again.Replaces = old
+			_, err := s.Create(ctx, again)
+			return err
+		}, store.ErrNotFound},
+		{"the id again", func() error { _, err := s.Create(ctx, next); return err }, store.ErrConflict},
+		{"touch what was replaced", func() error { return s.Touch(ctx, []store.Touch{{ID: old, At: time.Now()}}) }, nil},
+	}
+	errs := make([]error, len(steps))
+	together(t, s, len(steps), func(i int) { errs[i] = steps[i].do() })
+	for i, step := range steps {
+		if !errors.Is(errs[i], step.want) {
+			t.Errorf("%s: error %v, want %v", step.name, errs[i], step.want)
+		}
+	}
+	if values, version, err := s.Values(ctx, next.Session.ID); err != nil || version != 1 || string(values) != "second" {
+		t.Errorf("the new session inherited %q in version %d, error %v; want what was saved a moment before", values, version, err)
+	}
+
+	// All of the user's sessions end, one after the other in the same group: each
+	// has its entry in the log, also one that nobody ever saw.
+	generation, err := s.Generation(ctx, "user-0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := login(0)
+	late.Generation = generation
+	together(t, s, 5, func(i int) {
+		switch i {
+		case 0, 1:
+			c := limited
+			c.Session.ID = store.NewSID(time.Now())
+			_, errs[i] = s.Create(ctx, c)
+		case 2:
+			_, errs[i] = s.EndUser(ctx, "user-0", store.SID{}, time.Hour)
+		case 3:
+			_, errs[i] = s.Create(ctx, late)
+		case 4:
+			_, errs[i] = s.EndAll(ctx, time.Hour)
+		}
+	})
+	for i, want := range []error{nil, nil, nil, store.ErrSuperseded, nil} {
+		if !errors.Is(errs[i], want) {
+			t.Errorf("step %d: error %v, want %v", i, errs[i], want)
+		}
+	}
+	if found, err := s.List(ctx, store.Query{}); err != nil || len(found) != 0 {
+		t.Errorf("%d sessions are left, error %v", len(found), err)
+	}
+	if news, err := s.Snapshot(ctx); err != nil || len(news.Entries) != 5 { // old, next, two logins, all
+		t.Errorf("%d entries in the log, error %v; want 5", len(news.Entries), err)
+	}
 }
 
 // An operation that the database can't do undoes none of the others.

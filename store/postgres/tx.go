@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -49,11 +50,12 @@ func (s *Store) tryTransaction(ctx context.Context) (*pgxpool.Conn, error) {
 //   - If this process is stopped while it holds locks, others don't wait for
 //     long.
 func (s *Store) queueBegin(b *pgx.Batch) {
-	patience := fmt.Sprintf("%dms", max(s.timeout.Milliseconds()/2, 1))
+	setting := func(d time.Duration) string { return fmt.Sprintf("%dms", max(d.Milliseconds(), 1)) }
 	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
 	b.Queue(`SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
 			THEN 'on' ELSE current_setting('synchronous_commit') END, true),
-		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true)`, patience)
+		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
+		setting(s.timeout/5), setting(s.timeout/2))
 }
 
 // commit sends the last statements of a transaction, and the commit.
