@@ -19,16 +19,7 @@ import (
 // node opens accounts as a server does, with the server's clock.
 func node(t testing.TB, url string) *Accounts {
 	t.Helper()
-	a, err := OpenPostgres(t.Context(), url, Config{cost: cheap, HashParallelism: 64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return a
+	return opened(t)(OpenPostgres(t.Context(), url, Config{cost: cheap, HashParallelism: 64}))
 }
 
 func nodes(t testing.TB, n int) []*Accounts {
@@ -76,45 +67,6 @@ func TestNodesCountEachGuessOnce(t *testing.T) {
 	}
 }
 
-func TestNodesHaveOneFirstUser(t *testing.T) {
-	all := nodes(t, 4)
-	var won, names []string
-	for i, err := range parallel(8, func(i int) error {
-		return second(all[i%4].AddFirst(t.Context(), fmt.Sprint("user", i), good))
-	}) {
-		if err == nil {
-			won = append(won, fmt.Sprint("user", i))
-		} else if !errors.Is(err, ErrNotEmpty) {
-			t.Errorf("a loser gets %v, want %v", err, ErrNotEmpty)
-		}
-	}
-	users, err := all[0].List(t.Context(), "", 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, u := range users {
-		names = append(names, u.Name)
-	}
-	if len(won) != 1 || !slices.Equal(won, names) {
-		t.Errorf("of 8 set-ups at 4 nodes %v won, and there are %v: want one", won, names)
-	}
-}
-
-func TestNodesShareNames(t *testing.T) {
-	all := nodes(t, 4)
-	won := 0
-	for _, err := range parallel(8, func(i int) error { return second(all[i%4].Add(t.Context(), "john", good)) }) {
-		if err == nil {
-			won++
-		} else if !errors.Is(err, ErrNameTaken) {
-			t.Errorf("a loser gets %v, want %v", err, ErrNameTaken)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d users have one name", won)
-	}
-}
-
 // Of one user, the numbers of debts grow in the order of commits. Otherwise who
 // ends the sessions of a newer debt clears one that nobody has seen yet.
 func TestCutoffsAreNumberedAsTheyCommit(t *testing.T) {
@@ -152,6 +104,37 @@ func TestCutoffsAreNumberedAsTheyCommit(t *testing.T) {
 	pending, err := all[0].PendingCutoffs(t.Context())
 	if err != nil || !slices.Equal(pending, []Cutoff{second}) {
 		t.Errorf("pending = %v, %v, want %v, which covers both", pending, err, second)
+	}
+}
+
+// A login that is being recorded remembers where the user is known. It must not
+// do so after a new password has forgotten that.
+func TestChangesOfAUserTakeTurns(t *testing.T) {
+	for change, do := range changes {
+		all := nodes(t, 2)
+		john := add(t, all[0], "john")
+		held, release, over := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+		go func() {
+			over <- all[0].db.write(t.Context(), []string{userSubject(john.ID)}, func(*txn) error {
+				close(held)
+				<-release
+				return nil
+			})
+		}()
+		<-held
+		go func() { over <- second(do(t.Context(), all[1], john.ID)) }()
+		select {
+		case err := <-over:
+			t.Errorf("%s did not wait for another transaction about the user", change)
+			over <- err
+		case <-time.After(200 * time.Millisecond):
+		}
+		close(release)
+		for range 2 {
+			if err := <-over; err != nil {
+				t.Errorf("%s: %v", change, err)
+			}
+		}
 	}
 }
 
