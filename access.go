@@ -36,7 +36,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 	}
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
-	if m.clock.Now().Sub(record.AsOf) > maxAsOfAge {
+	if m.now().Sub(record.AsOf) > maxAsOfAge {
 		if record, err = m.find(ctx, record.ID); err != nil {
 			return AccessToken{}, err
 		}
@@ -51,7 +51,9 @@ const maxAsOfAge = 5 * time.Second
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
 func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, error) {
-	m.clock.Advance(s.AsOf)
+	if m.asks {
+		m.clock.Advance(s.AsOf)
+	}
 	expires := s.AsOf.Add(m.config.TokenLife)
 	if s.Deadline.Before(expires) {
 		expires = s.Deadline
@@ -66,7 +68,7 @@ func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, erro
 		AuthTime:  s.AuthTime,
 		IssuedAt:  s.AsOf,
 		Expires:   expires,
-	}, m.clock.Now())
+	}, m.now())
 	if err != nil {
 		return AccessToken{}, err
 	}
@@ -74,14 +76,14 @@ func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, erro
 	return AccessToken{Token: signed, ExpiresIn: expires.Sub(s.AsOf)}, nil
 }
 
-// CheckToken returns the live session that an access token belongs to. The
-// signature and the claims are checked here; then the store is asked, each
-// time, so that a token dies with its session.
+// CheckToken returns the live session that an access token belongs to: the
+// signature and the claims are checked, and then that the session lives, so that
+// a token dies with its session within Config.Bound.
 //
 // Errors: ErrInvalidToken for any token that is not good, or not any more;
-// ErrUnavailable if the store can't be asked.
+// ErrUnavailable if that can't be told.
 func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, error) {
-	claims, err := m.verifier.Load().Verify(signed, m.clock.Now())
+	claims, err := m.verifier.Load().Verify(signed, m.now())
 	if err != nil {
 		return nil, wrap(ErrInvalidToken, err)
 	}
@@ -89,12 +91,12 @@ func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, erro
 	if err != nil {
 		return nil, wrap(ErrInvalidToken, err)
 	}
-	record, err := m.find(ctx, id)
+	record, now, err := m.recall(ctx, id)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return nil, err
 	}
-	// By the store's time it may have expired while it is good by ours.
-	if err != nil || record.User != claims.Subject || !record.AsOf.Before(claims.Expires) {
+	// It may have expired since it was looked at: this process may have slept.
+	if err != nil || record.User != claims.Subject || !now.Before(claims.Expires) {
 		return nil, ErrInvalidToken
 	}
 	m.touch(&record)
@@ -110,6 +112,6 @@ func (m *Manager) JWKS() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		// A new key is published longer than this before it signs.
 		h.Set("Cache-Control", "public, max-age=60")
-		w.Write(m.keys.ring.Load().Prune(m.clock.Now()).JWKS()) // nobody is left to tell if the client has gone
+		w.Write(m.keys.ring.Load().Prune(m.now()).JWKS()) // nobody is left to tell if the client has gone
 	})
 }

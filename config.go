@@ -80,9 +80,28 @@ type Config struct {
 	// field. Zero: 1 MiB. Requests with X-CSRF-Token are not read, nor bounded.
 	MaxFormBytes int64
 
-	// Bound is how long a context of [Manager.UntilEnd] may outlive its
-	// session when another process ended it. Zero: 2 seconds.
+	// Bound is how long after a logout elsewhere a session may still be
+	// accepted here: checks are answered from memory, and the view of ended
+	// sessions is proved to be no older. Past it, while the store does not
+	// answer, everything is refused. Where this process ends a session it is
+	// refused at once. Nodes on one store share the bound. Zero: 2 seconds; at
+	// most 1 minute. Negative: the store is asked at every check. (The memory
+	// store always is: that costs no more.)
 	Bound time.Duration
+
+	// MaxRemembered is how many sessions this process remembers at a time, so
+	// that their requests ask the store nothing. One takes about 600 bytes.
+	// Zero: 131,072.
+	MaxRemembered int
+
+	// Canary is how often a session is made and ended to measure how long it
+	// takes until this process refuses it: see [Status]. Zero: never.
+	Canary time.Duration
+
+	// OnBeat is called with the state of the view of ended sessions each time
+	// it was proved, about five times per Bound; it must be quick. For metrics.
+	// Nil: nothing.
+	OnBeat func(Status)
 
 	// ClientAddress returns the client's address, for the list of sessions.
 	// Nil: the address of the connection. Behind a proxy, read the header that
@@ -116,6 +135,9 @@ const (
 	// that its session ended: more than clocks of nodes may differ.
 	retainMargin = 2 * time.Minute
 	refreshGrace = 30 * time.Second
+
+	defaultBound = 2 * time.Second
+	minBound     = 10 * time.Millisecond
 )
 
 // withDefaults fills in and checks every field, so that nothing else in the
@@ -131,7 +153,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.TokenAlgorithm = cmp.Or(c.TokenAlgorithm, token.EdDSA)
 	c.KeyLife = cmp.Or(c.KeyLife, 90*24*time.Hour)
 	c.MaxFormBytes = cmp.Or(c.MaxFormBytes, 1<<20)
-	c.Bound = cmp.Or(c.Bound, 2*time.Second)
+	c.Bound = cmp.Or(c.Bound, defaultBound)
+	c.MaxRemembered = cmp.Or(c.MaxRemembered, 1<<17)
 	c.MaxSessions = max(c.MaxSessions, 0) // for the store zero means no limit
 	if c.Secret != nil {
 		secret := *c.Secret // the caller may clear his
@@ -156,6 +179,10 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func (c *Config) check() error {
+	bound := c.Bound
+	if bound < 0 { // the store is asked
+		bound = defaultBound
+	}
 	const maxLife = 400 * 24 * time.Hour // browsers keep no cookie for longer (RFC 6265bis)
 	for _, d := range []struct {
 		name     string
@@ -169,7 +196,8 @@ func (c *Config) check() error {
 		{"AnonymousLifetime", c.AnonymousLifetime, time.Millisecond, maxLife},
 		{"TokenLife", c.TokenLife, time.Second, MaxTokenLife},
 		{"KeyLife", c.KeyLife, time.Hour, 10 * maxLife},
-		{"Bound", c.Bound, 10 * time.Millisecond, time.Hour},
+		{"Bound", bound, minBound, time.Minute},
+		{"Canary", c.Canary, 0, time.Hour},
 	} {
 		if d.value < d.min || d.value > d.max {
 			return fmt.Errorf("counterfoil: %s is %v: it takes %v to %v", d.name, d.value, d.min, d.max)

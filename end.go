@@ -5,13 +5,15 @@ import (
 	"errors"
 	"time"
 
+	"github.com/counterfoil/counterfoil/feed"
 	"github.com/counterfoil/counterfoil/store"
 )
 
 // Logout ends the request's session, in the store and at once: when it returns
 // nil, the cookie, the access tokens and the refresh tokens of the session are
-// dead, and no request that is under way can bring it back. The answer takes
-// the cookie out of the browser. Without a session it does nothing and returns
+// dead, and no request that is under way can bring it back. Other nodes and
+// verifiers refuse them within Config.Bound; [Manager.LogoutEverywhere] waits
+// for that. The answer takes the cookie out of the browser. Without a session it does nothing and returns
 // nil.
 //
 // It goes on when the client hangs up, so that a logout that was asked for
@@ -20,20 +22,43 @@ import (
 // Errors: ErrNoHandler; ErrCommitted; ErrUnavailable and ErrIndeterminate, after
 // which the session may live: tell the user that he is not logged out.
 func (m *Manager) Logout(ctx context.Context) error {
+	_, err := m.logout(ctx)
+	return err
+}
+
+// LogoutEverywhere is Logout, and returns nil only when no node and no verifier
+// accepts the session any more: when all of them have acknowledged its end, or
+// could not be answering from memory any longer. That takes a few milliseconds,
+// and Config.Bound, by the slowest clock, at most. Requests that were let in
+// before may still be under way.
+//
+// Errors: as Logout.
+func (m *Manager) LogoutEverywhere(ctx context.Context) error {
+	head, err := m.logout(ctx)
+	if err == nil {
+		feed.Everywhere(ctx, m.store, head.Pos, m.config.Bound)
+	}
+	return err
+}
+
+// logout returns the place in the log up to which the session's end is written.
+func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 	x, err := m.exchange(ctx)
 	if err != nil {
-		return err
+		return head, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.committed && x.via != viaBearer {
-		return x.tooLate("logout")
+		return head, x.tooLate("logout")
 	}
-	if ended := x.session.Load().record; !ended.ID.IsZero() {
-		if _, err := m.endLine(ctx, &ended); err != nil {
-			return err
+	if record := x.session.Load().record; !record.ID.IsZero() {
+		ended, err := m.endLine(ctx, &record)
+		if err != nil {
+			return head, err
 		}
-		m.emitFor(ctx, LoggedOut, &ended)
+		head = ended.Head
+		m.emitFor(ctx, LoggedOut, &record)
 	}
 	if x.via != viaBearer {
 		x.cookieAction = cookieExpire
@@ -41,7 +66,7 @@ func (m *Manager) Logout(ctx context.Context) error {
 	x.session.Store(noSession)
 	x.cookie, x.unsaved = nil, false
 	x.values, x.changes = values{}, nil
-	return nil
+	return head, nil
 }
 
 // End ends any session by its id, for an operator. A session that has ended
@@ -65,11 +90,11 @@ func (m *Manager) End(ctx context.Context, id string) error {
 }
 
 func (m *Manager) endFound(ctx context.Context, record *store.Session) error {
-	count, err := m.endLine(ctx, record)
+	ended, err := m.endLine(ctx, record)
 	if err != nil {
 		return err
 	}
-	m.emit(ctx, Event{Kind: SessionsEnded, Session: record.ID.String(), User: record.User, Name: record.Name, Count: count})
+	m.emit(ctx, Event{Kind: SessionsEnded, Session: record.ID.String(), User: record.User, Name: record.Name, Count: ended.Count})
 	return nil
 }
 
@@ -128,6 +153,7 @@ func (m *Manager) endUser(ctx context.Context, user string, except store.SID) (i
 	if err != nil {
 		return 0, err
 	}
+	m.catchUp(ctx, ended.Head)
 	m.watchers.cancelUser(user, except, ErrEnded)
 	m.emit(ctx, Event{Kind: SessionsEnded, User: user, Count: ended.Count})
 	return ended.Count, nil
@@ -144,6 +170,7 @@ func (m *Manager) EndAll(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	m.catchUp(ctx, ended.Head)
 	m.watchers.cancelAll(ErrEnded)
 	m.emit(ctx, Event{Kind: SessionsEnded, Count: ended.Count})
 	return ended.Count, nil
@@ -172,22 +199,23 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error)
 // endLine ends a session that was live a moment ago. If it was not any more, a
 // concurrent request may have put another in its place, by Rotate or a second
 // login; that one belongs to the same line and ends as well.
-func (m *Manager) endLine(ctx context.Context, s *store.Session) (count int, err error) {
+func (m *Manager) endLine(ctx context.Context, s *store.Session) (store.Ended, error) {
 	ended, err := m.end(ctx, s.ID)
 	if err != nil || ended.Count > 0 || s.User == "" {
-		return ended.Count, err
+		return ended, err
 	}
+	count := 0
 	for range endAttempts {
 		next, err := m.successor(ctx, s)
 		if err != nil || next.IsZero() {
-			return count, err
+			return store.Ended{Count: count, Head: ended.Head}, err
 		}
 		if ended, err = m.end(ctx, next); err != nil {
-			return count, err
+			return store.Ended{}, err
 		}
 		count += ended.Count
 	}
-	return count, ErrIndeterminate // it is replaced again and again
+	return store.Ended{}, ErrIndeterminate // it is replaced again and again
 }
 
 // successor returns a live session of the same line, or the zero SID.
@@ -217,7 +245,7 @@ func (m *Manager) end(ctx context.Context, id store.SID) (store.Ended, error) {
 		return m.store.End(ctx, id, m.retain())
 	})
 	if err == nil {
-		m.watchers.cancel(id, ErrEnded)
+		m.refuseNow(id)
 	}
 	return ended, err
 }

@@ -56,7 +56,7 @@ func TestSlowStoreIsReportedAndAHangUpIsNot(t *testing.T) {
 			hang.fault.Hang = true
 			var log strings.Builder
 			var events eventLog
-			s := newSite(t, counterfoil.Config{Store: hang.store(newMemory()), Logger: textLogger(&log), OnEvent: events.add})
+			s := newSite(t, counterfoil.Config{Store: hang.store(newMemory()), Bound: -1, Logger: textLogger(&log), OnEvent: events.add})
 			b := s.user("john")
 			events.take()
 			hang.on.Store(true)

@@ -180,7 +180,7 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 		x.unknownCookie = true
 		return nil
 	}
-	record, err := x.m.find(r.Context(), cookie.id)
+	record, _, err := x.m.recall(r.Context(), cookie.id)
 	if errors.Is(err, ErrEnded) || (err == nil && !cookie.secret.matches(record.Secret)) {
 		x.unknownCookie = true
 		return nil
@@ -218,7 +218,7 @@ func (x *exchange) beginAnonymous() error {
 	if x.committed {
 		return x.tooLate("an anonymous session")
 	}
-	x.cookie = &cookieValue{id: store.NewSID(x.m.clock.Now()), secret: newSecret()}
+	x.cookie = &cookieValue{id: store.NewSID(x.m.now()), secret: newSecret()}
 	x.unsaved = true
 	x.cookieAction = cookieSet
 	return nil

@@ -39,7 +39,7 @@ var errDown = errors.New("dial tcp 192.0.2.7:5432: connection refused")
 // before.
 func TestStoreDown(t *testing.T) {
 	down := &faultSwitch{fault: storetest.Fault{Err: errDown}}
-	s := newSite(t, counterfoil.Config{Store: down.store(newMemory())})
+	s := newSite(t, counterfoil.Config{Store: down.store(newMemory()), Bound: -1})
 	b := s.user("john")
 	token := b.me().Token
 	grant := s.client("john")
@@ -165,7 +165,7 @@ func TestValuesAreSavedWhenTheClientHangsUp(t *testing.T) {
 // req 46: a request that can't be judged in time is never answered with 200.
 func TestACancelledCheckIsNotAccepted(t *testing.T) {
 	slow := &faultSwitch{methods: []string{"Find"}, fault: storetest.Fault{Hang: true}}
-	s := newSite(t, counterfoil.Config{Store: slow.store(newMemory())})
+	s := newSite(t, counterfoil.Config{Store: slow.store(newMemory()), Bound: -1})
 	b := s.user("john")
 	slow.on.Store(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -42,11 +42,6 @@ func (m *Manager) issuer() string {
 }
 
 func (m *Manager) openKeys(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := m.readClock(ctx); err != nil {
-		return fmt.Errorf("counterfoil: store: %w", err)
-	}
 	if err := m.openKeyring(ctx); err != nil {
 		return fmt.Errorf("counterfoil: signing keys: %w", err)
 	}
@@ -84,7 +79,7 @@ func (m *Manager) readClock(ctx context.Context) error {
 // one of them does.
 func (m *Manager) openKeyring(ctx context.Context) error {
 	if m.config.Secret == nil {
-		ring, err := token.NewKeyring(m.config.TokenAlgorithm, m.clock.Now())
+		ring, err := token.NewKeyring(m.config.TokenAlgorithm, m.now())
 		if err == nil {
 			m.useKeys(ring, 0)
 		}
@@ -94,7 +89,7 @@ func (m *Manager) openKeyring(ctx context.Context) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	ring, err := token.NewKeyring(m.config.TokenAlgorithm, m.clock.Now())
+	ring, err := token.NewKeyring(m.config.TokenAlgorithm, m.now())
 	if err != nil {
 		return err
 	}
@@ -153,7 +148,7 @@ func (m *Manager) tendKeys(ctx context.Context) error {
 	if err := m.readKeys(ctx); err != nil {
 		return err
 	}
-	if m.clock.Now().Sub(newestKey(m.Keys()).Created) < m.config.KeyLife {
+	if m.now().Sub(newestKey(m.Keys()).Created) < m.config.KeyLife {
 		return nil
 	}
 	return m.rotateKeys(ctx)
@@ -175,7 +170,7 @@ func (m *Manager) RotateKeys(ctx context.Context) error {
 
 // rotateKeys is called with keys.mu held and fresh keys.
 func (m *Manager) rotateKeys(ctx context.Context) error {
-	ring, err := m.keys.ring.Load().Rotate(m.config.TokenAlgorithm, m.clock.Now(), m.config.TokenLife)
+	ring, err := m.keys.ring.Load().Rotate(m.config.TokenAlgorithm, m.now(), m.config.TokenLife)
 	if err != nil {
 		return err
 	}

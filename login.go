@@ -150,14 +150,14 @@ func (m *Manager) Rotate(ctx context.Context) error {
 // new id and secret. Called with x.mu held.
 func (x *exchange) replace(ctx context.Context, record store.Session, c store.Creation) error {
 	m, old := x.m, x.session.Load().record.ID
-	cookie := &cookieValue{id: store.NewSID(m.clock.Now()), secret: newSecret()}
+	cookie := &cookieValue{id: store.NewSID(m.now()), secret: newSecret()}
 	record.ID, record.Secret = cookie.id, cookie.secret.digest()
 	c.Session, c.Replaces = record, old
 	created, err := m.create(ctx, c)
 	if err != nil {
 		return err
 	}
-	m.watchers.cancel(old, ErrEnded)
+	m.refuseNow(old)
 	x.session.Store(&Session{record: created, current: true})
 	x.cookie, x.cookieAction = cookie, cookieSet
 	x.values, x.unsaved = values{}, false

@@ -139,7 +139,7 @@ func TestRotateKeepsWhoAndUntilWhen(t *testing.T) {
 func TestLimitOfSessions(t *testing.T) { onEachStore(t, testLimitOfSessions) }
 
 func testLimitOfSessions(t *testing.T, st store.Store) {
-	s := newSite(t, counterfoil.Config{Store: st, MaxSessions: 5})
+	s := newSite(t, counterfoil.Config{Store: st, MaxSessions: 5, Bound: -1})
 	oldest := s.user("john")
 	browsers := make([]*browser, 40)
 	for i := range browsers {

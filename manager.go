@@ -3,12 +3,14 @@ package counterfoil
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/counterfoil/counterfoil/feed"
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/token"
 )
@@ -25,11 +27,22 @@ type Manager struct {
 	keys     keys
 	verifier atomic.Pointer[token.Verifier]
 
+	// What is known of sessions without asking the store: see recall.go.
+	asks      bool // at every check
+	view      *feed.View
+	follower  *feed.Follower
+	hub       *feed.Hub
+	feeding   sync.Once // starts the hub
+	following sync.Once
+	seen      *seen
+	canary    atomic.Int64 // the latest measure, in nanoseconds
+
 	touches  touches
 	watchers watchers
 
-	stop context.CancelFunc // ends the background work
-	work sync.WaitGroup
+	background context.Context // ends with Close
+	stop       context.CancelFunc
+	work       sync.WaitGroup
 }
 
 // New makes a manager and starts its background work, which [Manager.Close]
@@ -57,14 +70,24 @@ func New(c Config) (*Manager, error) {
 	}
 	m.touches.wake = make(chan struct{}, 1)
 	m.watchers.wake = make(chan struct{}, 1)
-	ctx, stop := context.WithCancel(context.Background())
-	m.stop = stop
-	if err := m.openKeys(ctx); err != nil {
-		stop()
+	m.background, m.stop = context.WithCancel(context.Background())
+	if err := m.open(); err != nil {
+		m.stop()
 		return nil, err
 	}
-	m.startWork(ctx)
+	m.startWork(m.background)
 	return m, nil
+}
+
+const openTimeout = 10 * time.Second
+
+func (m *Manager) open() error {
+	ctx, cancel := context.WithTimeout(m.background, openTimeout)
+	defer cancel()
+	if err := m.openView(ctx); err != nil {
+		return fmt.Errorf("counterfoil: store: %w", err)
+	}
+	return m.openKeys(ctx)
 }
 
 // Close saves what was not yet written, cancels the contexts of UntilEnd, and
@@ -96,7 +119,14 @@ func (m *Manager) startWork(ctx context.Context) {
 		}
 		return false
 	})
-	m.whenWoken(ctx, m.watchers.wake, m.followInterval(), func() bool { return m.followEnds(ctx) })
+	m.work.Go(func() { m.checkWatchers(ctx) })
+	if !m.asks {
+		m.follow()
+	}
+	if m.config.Canary > 0 {
+		m.follow()
+		m.every(ctx, m.config.Canary, func() { m.reportIf(ctx, "the canary's logout could not be measured", m.measureCanary(ctx)) })
+	}
 }
 
 // every calls do at that interval, until ctx ends.
@@ -167,7 +197,8 @@ func (m *Manager) purge(ctx context.Context) error {
 	}
 }
 
-// find returns a live session, or ErrEnded, or ErrUnavailable.
+// find asks the store for a live session. It returns ErrEnded or ErrUnavailable
+// where there is none. Whoever lets somebody in calls recall.
 func (m *Manager) find(ctx context.Context, id store.SID) (store.Session, error) {
 	record, err := m.store.Find(ctx, id)
 	return record, fromStore(err)

@@ -87,7 +87,7 @@ func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, er
 	if err := l.check(); err != nil {
 		return Grant{}, err
 	}
-	first := refreshToken{id: store.NewSID(m.clock.Now()), secret: newSecret()}
+	first := refreshToken{id: store.NewSID(m.now()), secret: newSecret()}
 	rand.Read(first.family[:])
 	record, life := m.newLogin(&l)
 	record.ID, record.Persistent = first.id, false
@@ -129,7 +129,7 @@ func (m *Manager) Refresh(ctx context.Context, presented string) (Grant, error) 
 	})
 	switch {
 	case errors.Is(err, store.ErrReused):
-		m.watchers.cancel(old.id, ErrEnded)
+		m.refuseNow(old.id)
 		m.emit(ctx, Event{Kind: TokenReused, Session: old.id.String()})
 		return Grant{}, wrap(ErrInvalidGrant, err)
 	case errors.Is(err, store.ErrNotFound):

@@ -207,15 +207,17 @@ func TestUntilEndMissesNoEndAtItsStart(t *testing.T) {
 // stream and hides no end.
 func TestUntilEndOverAGapInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lost := &faultSwitch{methods: []string{"Follow"}}
+		lost := &faultSwitch{methods: []string{"Beat"}}
 		lost.fault.Err = store.ErrUnknownCursor
 		st := newMemory()
 		s := newSite(t, counterfoil.Config{Store: lost.store(st)})
 		cause := s.user("john").openStream()
 		time.Sleep(5 * time.Second)
 		lost.on.Store(true)
+		time.Sleep(500 * time.Millisecond)
+		lost.on.Store(false)
 		time.Sleep(10 * time.Second)
-		wantOpen(t, "while the position is unknown", cause)
+		wantOpen(t, "after the position was unknown", cause)
 		endElsewhere(t, st, "john")
 		wantEnd(t, "after another process ended it", cause, 2*time.Second, counterfoil.ErrEnded)
 	})
@@ -249,14 +251,14 @@ func TestUntilEndReadsTheLogToItsEnd(t *testing.T) {
 // its question, so that is where the bound counts from.
 func TestUntilEndCountsFromTheQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := &faultSwitch{methods: []string{"Follow"}}
+		slow := &faultSwitch{methods: []string{"Beat"}}
 		slow.fault.Delay = 700 * time.Millisecond
 		st := newMemory()
 		var asked time.Time // the last question that was answered
 		s := newSite(t, counterfoil.Config{Store: slow.store(st), OnStore: func(ctx context.Context, method string) (context.Context, func(error)) {
 			start := time.Now()
 			return ctx, func(err error) {
-				if method == "Follow" && err == nil {
+				if method == "Beat" && err == nil {
 					asked = start
 				}
 			}
@@ -288,8 +290,9 @@ func TestUntilEndWhileTheStoreHangs(t *testing.T) {
 			start := time.Now()
 			watched, cancel := s.UntilEnd(ctx)
 			defer cancel()
+			<-watched.Done()
 			if waited := time.Since(start); waited > 2*time.Second || !errors.Is(context.Cause(watched), counterfoil.ErrUnavailable) {
-				t.Errorf("UntilEnd took %v and gave the cause %v", waited, context.Cause(watched))
+				t.Errorf("a stream that begins now ended after %v with the cause %v", waited, context.Cause(watched))
 			}
 		})
 		wantEnd(t, "a stream that was open", cause, 0, counterfoil.ErrUnavailable)

@@ -59,14 +59,25 @@ func (m *Manager) flushTouches(ctx context.Context) error {
 	for id, at := range pending {
 		batch = append(batch, store.Touch{ID: id, At: at})
 		if len(batch) == cap(batch) {
-			if err := m.store.Touch(ctx, batch); err != nil {
-				return fromStore(err)
+			if err := m.saveTouches(ctx, batch); err != nil {
+				return err
 			}
 			batch = batch[:0]
 		}
 	}
+	return m.saveTouches(ctx, batch)
+}
+
+func (m *Manager) saveTouches(ctx context.Context, batch []store.Touch) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	return fromStore(m.store.Touch(ctx, batch))
+	if err := m.store.Touch(ctx, batch); err != nil {
+		return fromStore(err)
+	}
+	now := m.now()
+	for _, t := range batch {
+		m.seen.touched(t.ID, t.At, now)
+	}
+	return nil
 }

@@ -21,6 +21,7 @@ need gcc gcc
 need pgrep procps
 need redis-server redis-server
 have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 
 if [ -z "$missing" ]; then exit 0; fi
 

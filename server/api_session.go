@@ -58,8 +58,18 @@ func (s *Server) apiSessionToken(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, newTokenAnswer(token))
 }
 
+// apiLogout ends the session at hand. With wait=everywhere it answers when no
+// node and no verifier accepts the session any more.
 func (s *Server) apiLogout(w http.ResponseWriter, r *http.Request) {
-	if err := s.sessions.Logout(r.Context()); err != nil {
+	logout := s.sessions.Logout
+	switch wait := r.URL.Query()["wait"]; {
+	case len(wait) == 1 && wait[0] == "everywhere":
+		logout = s.sessions.LogoutEverywhere
+	case len(wait) > 0:
+		s.fail(w, r, errParameter) // he would believe that it is true everywhere
+		return
+	}
+	if err := logout(r.Context()); err != nil {
 		s.fail(w, r, err)
 		return
 	}

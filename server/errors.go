@@ -11,6 +11,7 @@ import (
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/account"
+	"github.com/counterfoil/counterfoil/server/client"
 	"github.com/counterfoil/counterfoil/server/pages"
 )
 
@@ -47,6 +48,7 @@ var problems = []struct {
 }{
 	{account.ErrCredentials, "credentials", 401, "The name or the password is wrong."},
 	{account.ErrBusy, "busy", 503, "Too many people are logging in at the moment. Try again in a second."},
+	{client.ErrDenied, "client", 401, "Send the id and the secret of a client that may do this (RFC 6749 section 2.3.1)."},
 	{errNotFound, "not-found", 404, "There is nothing here."},
 	{errMethod, "method-not-allowed", 405, "This address takes other methods: see the Allow header."},
 	{errContentType, "content-type", 415, "Send the body in the content type that this address takes."},
@@ -99,8 +101,11 @@ func (s *Server) failAPI(w http.ResponseWriter, r *http.Request, err error) {
 		p.Detail += " Incident " + id + "."
 	}
 	setRetryAfter(w, p.Status, err)
-	if errors.Is(err, counterfoil.ErrInvalidToken) {
+	switch {
+	case errors.Is(err, counterfoil.ErrInvalidToken):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 section 3
+	case errors.Is(err, client.ErrDenied):
+		w.Header().Set("WWW-Authenticate", `Basic realm="counterfoil"`)
 	}
 	p.Write(w)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/counterfoil/counterfoil/server"
 	"github.com/counterfoil/counterfoil/store/memory"
@@ -16,7 +17,9 @@ import (
 // told that he is logged out (16.5.3, G1).
 func TestOutage(t *testing.T) {
 	var down atomic.Bool
+	const bound = 100 * time.Millisecond
 	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Bound = bound
 		c.Sessions.Store = storetest.Faulty{
 			Store: memory.New(memory.Config{}),
 			Fault: func(string) storetest.Fault {
@@ -32,6 +35,7 @@ func TestOutage(t *testing.T) {
 	api := s.withCookie("")
 
 	down.Store(true)
+	time.Sleep(bound) // until then the sessions that were seen are known to live
 	for why, answer := range map[string]reply{
 		"a page by cookie":        c.get("/account"),
 		"the login page":          s.newClient().get("/login"),
@@ -60,6 +64,7 @@ func TestOutage(t *testing.T) {
 	want(t, api.do("GET", "/v1/session", bearer("x.y.z"), ""), 401) // what needs no store
 
 	down.Store(false)
+	time.Sleep(bound) // until the next beat
 	want(t, c.get("/account"), 200)
 	want(t, refresh(api, g.RefreshToken), 200)
 }
@@ -68,7 +73,9 @@ func TestOutage(t *testing.T) {
 // finds the cause by the incident on the page.
 func TestFailedLogout(t *testing.T) {
 	var down atomic.Bool
+	const bound = 100 * time.Millisecond
 	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Bound = bound
 		c.Sessions.Store = storetest.Faulty{
 			Store: memory.New(memory.Config{}),
 			Fault: func(method string) storetest.Fault {
@@ -93,6 +100,7 @@ func TestFailedLogout(t *testing.T) {
 		t.Errorf("the incident %q is not what finds the cause", incident)
 	}
 	down.Store(false)
+	time.Sleep(bound) // until the next beat
 	want(t, c.post("/logout", token), 303)
 }
 
@@ -100,7 +108,9 @@ func TestFailedLogout(t *testing.T) {
 // told what is done and what is not, and the server goes on with it (7.4.3).
 func TestHalfChangedPassword(t *testing.T) {
 	var down atomic.Bool
+	const bound = 100 * time.Millisecond
 	s := openSite(t, func(c *server.Config) {
+		c.Sessions.Bound = bound
 		c.Sessions.Store = storetest.Faulty{
 			Store: memory.New(memory.Config{}),
 			Fault: func(method string) storetest.Fault {
@@ -120,6 +130,7 @@ func TestHalfChangedPassword(t *testing.T) {
 	}
 	want(t, s.newClient().login("john", password), 401)
 	down.Store(false)
+	time.Sleep(bound) // until the next beat
 	waitFor(t, func() bool { return other.get("/v1/session").StatusCode == 401 })
 	want(t, c.get("/v1/session"), 401)
 }

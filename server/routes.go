@@ -59,6 +59,14 @@ func (s *Server) routes() http.Handler {
 		"DELETE /v1/sessions/{sid}": s.apiEndSession,
 	})
 
+	// Services that check access tokens themselves: see package verify.
+	follow := s.feed.ServeHTTP
+	group(s.verifiers, map[string]http.HandlerFunc{
+		"GET /v1/feed":          s.untilDrain(follow),
+		"POST /v1/feed/renew":   follow,
+		"GET /v1/feed/snapshot": follow,
+	})
+
 	return s.withHeaders(s.withRecovery(s.withUnmatched(mux)))
 }
 

@@ -31,6 +31,8 @@ import (
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/account"
+	"github.com/counterfoil/counterfoil/server/client"
+	"github.com/counterfoil/counterfoil/store/memory"
 )
 
 // A Config says what a [Server] serves.
@@ -64,6 +66,11 @@ type Server struct {
 	secure   bool // browsers reach us on https
 	handler  http.Handler
 	setup    setupCode
+	programs *client.Registry
+	feed     http.Handler // for verifiers
+
+	draining   context.Context // ends when no more connections are taken
+	endStreams context.CancelFunc
 
 	// passwords is held for reading while a user changes his password, and for
 	// writing while forgotten cut-offs are settled: that would end the session
@@ -88,6 +95,7 @@ func New(c Config) (*Server, error) {
 		origin:   http.NewCrossOriginProtection(),
 		secure:   !strings.HasPrefix(strings.ToLower(c.Sessions.PublicURL), "http://"),
 	}
+	s.draining, s.endStreams = context.WithCancel(context.Background())
 	if err := s.openSessions(c.Sessions); err != nil {
 		return nil, err
 	}
@@ -115,8 +123,15 @@ func (s *Server) openSessions(c counterfoil.Config) (err error) {
 			return fmt.Errorf("server: origin %q: %w", origin, err)
 		}
 	}
-	s.sessions, err = counterfoil.New(c)
-	return err
+	if c.Store == nil {
+		c.Store = memory.New(memory.Config{}) // we need it, too
+	}
+	if s.sessions, err = counterfoil.New(c); err != nil {
+		return err
+	}
+	s.programs = client.NewRegistry(c.Store, s.log)
+	s.feed = s.sessions.Feed(s.mayVerify)
+	return nil
 }
 
 // Handler answers every request. Serve it behind timeouts of your own, or call
@@ -125,6 +140,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Close ends the background work. Requests must not be served after it.
 func (s *Server) Close() error {
+	s.endStreams()
 	s.stop()
 	s.work.Wait()
 	return s.sessions.Close()
@@ -151,6 +167,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		// So that OPTIONS * gets the security headers, too.
 		DisableGeneralOptionsHandler: true,
 	}
+	h.RegisterOnShutdown(s.endStreams)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	drained := make(chan struct{})

@@ -50,7 +50,7 @@ type KeyInfo struct {
 
 type key struct {
 	KeyInfo
-	private crypto.Signer
+	private crypto.Signer // nil where only the public key is known
 	public  crypto.PublicKey
 	header  string // the header segment of every token that it signs
 	jwk     []byte // the public key as a JWK (RFC 7517)
@@ -163,9 +163,17 @@ func newKey(alg Algorithm, info KeyInfo) (*key, error) {
 }
 
 // keyOf fills in what follows from the private key. The id is computed, never
-// read, so a header can't name one key and mean another.
+// read, so a header can't name one key and mean another; see publicKeyOf.
 func keyOf(private crypto.Signer, info KeyInfo) (*key, error) {
-	public := private.Public()
+	k, err := publicKeyOf(private.Public(), info)
+	if err != nil {
+		return nil, err
+	}
+	k.private = private
+	return k, nil
+}
+
+func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 	alg, err := algorithmOf(public)
 	if err != nil {
 		return nil, err
@@ -184,7 +192,6 @@ func keyOf(private crypto.Signer, info KeyInfo) (*key, error) {
 	header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"at+jwt"}`, alg, info.ID)
 	return &key{
 		KeyInfo: info.inUTC(),
-		private: private,
 		public:  public,
 		header:  strictBase64.EncodeToString([]byte(header)),
 		jwk:     data,

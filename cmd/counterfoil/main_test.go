@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		"await":       awaitMain,
 		"ended":       endedMain,
 		"mistake":     mistakeMain,
+		"follow":      followMain,
 	})
 }
 

@@ -20,8 +20,11 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the pages and the API."`
 	User    userCmd    `cmd:"" help:"Add, list and change users."`
 	Session sessionCmd `cmd:"" help:"List and end sessions."`
+	Client  clientCmd  `cmd:"" help:"Add, list and remove services that check tokens."`
 	Keys    keysCmd    `cmd:"" help:"List and rotate the keys that sign tokens."`
 	Log     logCmd     `cmd:"" help:"Check a log for changes."`
+	Bench   benchCmd   `cmd:"" help:"Measure."`
+	Demo    demoCmd    `cmd:"" help:"Show what a logout on one node means on another."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

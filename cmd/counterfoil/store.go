@@ -84,6 +84,7 @@ func (o *options) withManager(ctx context.Context, do func(*counterfoil.Manager)
 // manage runs do with a manager of its own.
 func manage(c counterfoil.Config, do func(*counterfoil.Manager) error) (err error) {
 	c.OnEvent = server.Audit(slog.Default())
+	c.Bound = -1 // a command looks a few times and goes: it keeps no view
 	m, err := counterfoil.New(c)
 	if err != nil {
 		return err

@@ -54,6 +54,16 @@ func endedMain() {
 	eventually(func() bool { return sessionStatus(url, token) == http.StatusUnauthorized })
 }
 
+// followMain is "follow URL CREDENTIALS STATUS": it waits until a client with
+// these credentials gets that status for the snapshot of ended sessions.
+func followMain() {
+	url, status := read(os.Args[1]), os.Args[3]
+	lines := strings.Fields(read(os.Args[2]))
+	r := request("GET", url+"/v1/feed/snapshot", nil)
+	r.SetBasicAuth(strings.TrimPrefix(lines[0], "client_id="), strings.TrimPrefix(lines[1], "client_secret="))
+	eventually(func() bool { return fmt.Sprint(send(r).StatusCode) == status })
+}
+
 // mistakeMain is "mistake ARGS…": it runs counterfoil, which must exit with 2 and
 // one line on standard error.
 func mistakeMain() {

@@ -136,7 +136,7 @@ var templateFiles embed.FS
 
 // templates holds one complete set for each page: the layout with that page's
 // "main" in it.
-var templates = parse("login.html", "setup.html", "account.html", "message.html")
+var templates = parse("login.html", "setup.html", "account.html", "message.html", "demo.html")
 
 func parse(pages ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/internal/merge"
 )
 
 // Beat implements [store.Store]. There are no replicas, so it proves what it
@@ -83,30 +84,13 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	return nil
 }
 
-// missing returns those of the entries that have not expired and that the log
-// does not hold, each once.
+// missing returns what the log lacks of the entries.
 func (s *Store) missing(entries []store.Entry, now time.Time) []store.Entry {
-	type key struct {
-		kind    store.Kind
-		session store.SID
-	}
-	wanted := map[key]bool{}
-	for _, e := range entries {
-		if e.Expires.After(now) {
-			wanted[key{e.Kind, e.Session}] = true
+	return merge.Missing(entries, now, func(yield func(store.Kind, store.SID) bool) {
+		for i := range s.log.count {
+			if e := s.log.at(i); e.expires > now.UnixMilli() && !yield(e.kind, e.session) {
+				return
+			}
 		}
-	}
-	for i := range s.log.count {
-		if e := s.log.at(i); e.expires > now.UnixMilli() {
-			delete(wanted, key{e.kind, e.session})
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
-		k := key{e.Kind, e.Session}
-		if !wanted[k] || !e.Expires.After(now) {
-			return true
-		}
-		delete(wanted, k)
-		return false
 	})
 }

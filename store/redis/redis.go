@@ -25,16 +25,21 @@
 // Eviction would undo logouts too, so Open refuses a server whose
 // maxmemory-policy is not noeviction. When its memory is full, Create,
 // SaveValues and SwapDocument return store.ErrFull, while sessions can still be
-// ended. FLUSHALL ends every session: it is no logout, since nodes learn of it
-// by their next beat only.
+// ended. Open looks at the one server that it finds: give all that may become
+// the primary the same settings.
+//
+// FLUSHALL ends every session, but is no logout: nodes learn of it by their next
+// beat only.
 //
 // # What it needs
 //
 // All keys begin with {prefix}: and lie in one slot of a cluster, that is, on
-// one of its servers. A session takes about 1.5 kB. Every write is one script;
-// all but EndUser take less than a millisecond. EndUser takes about 20 µs for
-// each of the user's sessions, and the server does nothing else meanwhile: limit
-// the number of sessions of a user.
+// one of its servers; while the cluster moves that slot the store does not
+// answer. A session takes about 1.7 kB.
+//
+// Every write is one script, and what concerns many sessions is done in parts,
+// but for EndUser: the server does nothing else while it ends all of a user's
+// sessions, which takes it about 20 µs for each. Limit their number.
 //
 // A server that allows no more than needed has a user like this, with the prefix
 // in place of counterfoil:
@@ -45,7 +50,7 @@
 //	  +hgetall +hlen +xadd +xrange +xtrim +sadd +srem +sismember +zadd
 //	  +zrem +zrange +zcard +exists +del +unlink +rename +rpush +lindex +lpop
 //	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
-//	  +ping +hello +auth +info +config|get +client|setinfo +client|setname
+//	  +ping +hello +auth +info +config|get
 //
 // Redis 7.0 has no waitaof: leave it out there. With Sentinel and Cluster add
 // +role and +cluster|slots +cluster|shards.

@@ -23,18 +23,20 @@ var errURL = errors.New("redis: the URL is not one: want redis://user:password@h
 func parse(raw string, config Config) (valkey.ClientOption, error) {
 	options := valkey.ClientOption{
 		// A write that got no answer may have happened: whoever called decides.
-		DisableRetry:          true,
-		DisableCache:          true,
-		ConnWriteTimeout:      config.Timeout,
-		Dialer:                net.Dialer{Timeout: config.Timeout, KeepAlive: time.Second},
-		ClientName:            "counterfoil",
-		ClientTrackingOptions: nil,
-		BlockingPoolCleanup:   time.Minute,
-		BlockingPoolMinSize:   1,
-		ReadBufferEachConn:    1 << 16,
-		WriteBufferEachConn:   1 << 16,
+		DisableRetry:        true,
+		DisableCache:        true,
+		AlwaysPipelining:    true, // so that a connection that broke is seen before it is used
+		ConnWriteTimeout:    config.Timeout,
+		Dialer:              net.Dialer{Timeout: config.Timeout, KeepAlive: time.Second},
+		ClientName:          "counterfoil",
+		ClientSetInfo:       valkey.DisableClientSetInfo,
+		BlockingPoolCleanup: time.Minute,
+		BlockingPoolMinSize: 1,
+		ReadBufferEachConn:  1 << 16,
+		WriteBufferEachConn: 1 << 16,
 	}
-	u, err := url.Parse(withOneHost(raw))
+	hosts, one := cutHosts(raw)
+	u, err := url.Parse(one)
 	if err != nil {
 		return options, errURL
 	}
@@ -50,7 +52,7 @@ func parse(raw string, config Config) (valkey.ClientOption, error) {
 		options.Username = u.User.Username()
 		options.Password, _ = u.User.Password()
 	}
-	options.InitAddress = addresses(hosts(raw))
+	options.InitAddress = addresses(hosts)
 	database := u.Query().Get("db")
 	path := strings.TrimPrefix(u.Path, "/")
 	switch how {
@@ -77,6 +79,9 @@ func parse(raw string, config Config) (valkey.ClientOption, error) {
 		options.ShuffleInit = true
 		options.ClusterOption.ShardsRefreshInterval = 5 * time.Second
 	case "unix":
+		if u.Path == "" {
+			return options, errors.New("redis: the URL of a socket names it in its path, as in redis+unix:///run/redis.sock")
+		}
 		options.ForceSingleClient = true
 		options.InitAddress = []string{u.Path}
 		options.DialCtxFn = func(ctx context.Context, path string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
@@ -91,22 +96,21 @@ func parse(raw string, config Config) (valkey.ClientOption, error) {
 	return options, nil
 }
 
-// hosts returns the part of a URL that names the servers.
-func hosts(raw string) string {
-	_, rest, _ := strings.Cut(raw, "://")
-	authority, _, _ := strings.Cut(rest, "/")
-	authority, _, _ = strings.Cut(authority, "?")
-	return authority[strings.LastIndex(authority, "@")+1:]
-}
-
-// withOneHost leaves out all servers but the first, for package url.
-func withOneHost(raw string) string {
-	all := hosts(raw)
-	first, _, several := strings.Cut(all, ",")
-	if !several {
-		return raw
+// cutHosts returns the part of a URL that names the servers, and the URL with
+// the first of them only, as package url wants it.
+func cutHosts(raw string) (hosts, one string) {
+	start := strings.Index(raw, "://") + len("://")
+	if start < len("://") {
+		return "", raw
 	}
-	return strings.Replace(raw, all, first, 1)
+	end := len(raw)
+	if i := strings.IndexAny(raw[start:], "/?#"); i >= 0 {
+		end = start + i
+	}
+	start += strings.LastIndex(raw[start:end], "@") + 1
+	hosts = raw[start:end]
+	first, _, _ := strings.Cut(hosts, ",")
+	return hosts, raw[:start] + first + raw[end:]
 }
 
 // addresses adds the port where there is none.

@@ -35,13 +35,17 @@ func (s *Store) EndUser(ctx context.Context, user string, except store.SID, reta
 // there are; Purge removes them later. Ended.Count is -1.
 func (s *Store) EndAll(ctx context.Context, retain time.Duration) (store.Ended, error) {
 	return write(ctx, s, func(t *tx) (store.Ended, error) {
-		if _, err := t.exec(`UPDATE meta SET epoch = epoch + 1`); err != nil {
-			return store.Ended{}, err
-		}
-		t.epoch++
-		err := t.log(store.AllEnded, store.SID{}, retain)
+		err := t.endAll(t.now.Add(retain))
 		return store.Ended{Count: -1, Head: t.head}, err
 	})
+}
+
+func (t *tx) endAll(expires time.Time) error {
+	if _, err := t.exec(`UPDATE meta SET epoch = epoch + 1`); err != nil {
+		return err
+	}
+	t.epoch++
+	return t.log(store.AllEnded, store.NewSID(t.now), expires)
 }
 
 // endEach ends those of the sessions that are live.
@@ -70,7 +74,7 @@ func (t *tx) end(id store.SID, retain time.Duration) (bool, error) {
 	if err := t.remove(id); err != nil {
 		return false, err
 	}
-	return true, t.log(store.SessionEnded, id, retain)
+	return true, t.log(store.SessionEnded, id, t.now.Add(retain))
 }
 
 // Generation implements [store.Store].

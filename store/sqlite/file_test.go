@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -300,6 +301,9 @@ func TestReplacedFile(t *testing.T) {
 	if _, err := s.Follow(t.Context(), store.Cursor{}, 1); !errors.Is(err, errMoved) {
 		t.Errorf("Follow: error %v, want %v", err, errMoved)
 	}
+	if _, err := s.Beat(t.Context(), store.Beat{Node: store.NewNodeID(), Bound: time.Second}); !errors.Is(err, errMoved) {
+		t.Errorf("Beat: error %v, want %v", err, errMoved)
+	}
 	if _, err := s.End(t.Context(), id, time.Hour); !errors.Is(err, errMoved) {
 		t.Errorf("End: error %v, want %v", err, errMoved)
 	}
@@ -322,19 +326,67 @@ func TestMigrate(t *testing.T) {
 	}
 	defer c.close()
 	good, bad := `ALTER TABLE session ADD COLUMN colour TEXT`, `CREATE TABLE half (a); CREATE TABLE session (a)`
-	if _, err := setUp(c, f, append(migrations[:1:1], good, bad)); err == nil {
+	if _, err := setUp(c, f, append(slices.Clone(migrations), good, bad)); err == nil {
 		t.Error("a migration that failed had no error")
 	}
 	if n, err := c.integer(`SELECT count(*) FROM pragma_table_info('session') WHERE name = 'colour'`); err != nil || n != 0 {
 		t.Errorf("half a migration is left (%d, %v)", n, err)
 	}
-	if _, err := setUp(c, f, append(migrations[:1:1], good)); err != nil {
+	if _, err := setUp(c, f, append(slices.Clone(migrations), good)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := c.integer(`SELECT count(*) FROM session WHERE sid = ? AND colour IS NULL`, id); err != nil || n != 1 {
 		t.Errorf("the session is not there after the migration (%d, %v)", n, err)
 	}
-	if err := openError(t, path); !strings.Contains(err.Error(), fmt.Sprintf("schema 2, this program knows %d", len(migrations))) {
+	if err := openError(t, path); !strings.Contains(err.Error(), fmt.Sprintf("schema %d, this program knows %d", len(migrations)+1, len(migrations))) {
 		t.Errorf("the older version says %q", err)
+	}
+}
+
+// What version 1 of the schema wrote is there in the next, and an entry that
+// ended all sessions names its cut: before every session that is live.
+func TestMigrateVersion1(t *testing.T) {
+	const created = 1_700_000_000_000
+	path := filepath.Join(t.TempDir(), "test.db")
+	database(t, path, migrations[0]+`;
+		PRAGMA application_id = `+fmt.Sprint(applicationID)+`;
+		PRAGMA user_version = 1;
+		PRAGMA journal_mode = WAL;
+		UPDATE meta SET epoch = 2, clock = 1700000005000;
+		INSERT INTO session (sid, epoch, created, auth_time, last_seen, idle, deadline, persistent,
+				secret, user, name, methods, user_agent, address)
+			SELECT sid, epoch, created, 0, 1700000000000, 1000000000000, 9000000000000, 0, zeroblob(32), 'john', '', '', '', ''
+			FROM (SELECT unhex('0198c0de000070008000000000000001') AS sid, 2 AS epoch, 1700000000000 AS created UNION ALL
+				SELECT unhex('0198c0de000070008000000000000002'), 1, 1600000000000);
+		INSERT INTO ended VALUES
+			(1, randomblob(16), 1, unhex('0198c0de000070008000000000000003'), 9000000000000),
+			(2, randomblob(16), 2, zeroblob(16), 9000000000000),
+			(3, randomblob(16), 2, zeroblob(16), 9000000000000)`)
+	s := openAt(t, path, Config{})
+	for last, want := range map[byte]error{1: nil, 2: store.ErrNotFound} {
+		id := store.SID{0x01, 0x98, 0xc0, 0xde, 0, 0, 0x70, 0, 0x80, 15: last}
+		if _, err := s.Find(t.Context(), id); !errors.Is(err, want) {
+			t.Errorf("session %v: error %v, want %v", id, err, want)
+		}
+	}
+	node := store.NewNodeID()
+	news, err := s.Beat(t.Context(), store.Beat{Node: node, Bound: time.Second, Limit: 10})
+	if err != nil || len(news.Entries) != 3 {
+		t.Fatalf("%d entries, error %v, want 3", len(news.Entries), err)
+	}
+	if e := news.Entries[0]; e.Session != (store.SID{0x01, 0x98, 0xc0, 0xde, 0, 0, 0x70, 0, 0x80, 15: 3}) {
+		t.Errorf("the entry of a session names %v", e.Session)
+	}
+	first, second := news.Entries[1].Session, news.Entries[2].Session
+	if first == second || first.Time().UnixMilli() != created || second.Time().UnixMilli() != created {
+		t.Errorf("the cuts are %v at %v and %v at %v, want two at %d", first, first.Time(), second, second.Time(), created)
+	}
+	for _, cut := range []store.SID{first, second} {
+		if again := store.NewSID(cut.Time()); again[6]>>4 != cut[6]>>4 || again[8]>>6 != cut[8]>>6 {
+			t.Errorf("the cut %v is no UUID of version 7", cut)
+		}
+	}
+	if holders, _, err := s.Holders(t.Context()); err != nil || len(holders) != 1 || holders[0].Node != node {
+		t.Errorf("holders %v, error %v", holders, err)
 	}
 }

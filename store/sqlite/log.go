@@ -8,8 +8,8 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// Follow implements [store.Store]. That the file is where it was opened proves
-// that this is the store that takes writes: it has no replicas.
+// Follow implements [store.Store]. It refuses to answer where the file is not
+// where it was opened: see Beat.
 func (s *Store) Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error) {
 	limit = min(max(limit, 0), store.MaxBatch)
 	return s.news(ctx, func(c *conn, st state, news *store.News) error {
@@ -41,16 +41,22 @@ func (s *Store) news(ctx context.Context, entries func(*conn, state, *store.News
 		if err != nil {
 			return err
 		}
-		if st.clock.After(now) {
-			now = st.clock
-		}
-		news = store.News{Head: st.head, Now: now}
+		// Another process may be ahead, and judge our nodes by its time.
+		s.clock.Advance(st.clock)
+		news = store.News{Head: st.head, Now: later(now, st.clock)}
 		return entries(c, st, &news)
 	})
 	if err != nil {
 		return store.News{}, err
 	}
 	return news, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // knows reports whether the cursor is a place in this log.

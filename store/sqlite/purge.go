@@ -15,6 +15,10 @@ func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 		return sessions, err
 	}
 	entries, err := s.purge(ctx, limit, (*tx).purgeLog)
+	if err != nil {
+		return sessions + entries, err
+	}
+	_, err = write(ctx, s, func(t *tx) (struct{}, error) { return struct{}{}, t.removeNodes(nil) })
 	return sessions + entries, err
 }
 

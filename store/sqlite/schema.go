@@ -9,13 +9,18 @@ import (
 // keeps for it ("CFOL").
 const applicationID = 0x43464f4c
 
-//go:embed schema.sql
-var schema string
+var (
+	//go:embed schema.sql
+	schema string
+
+	//go:embed schema_2.sql
+	schema2 string
+)
 
 // migrations lead from each version of the schema to the next. The version is
 // the file's user_version: how many of them it has behind it. An entry that was
 // released is never changed.
-var migrations = []string{schema}
+var migrations = []string{schema, schema2}
 
 // migrate brings the file up to the version that this program knows.
 func migrate(c *conn, migrations []string) error {

@@ -33,6 +33,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/internal/hints"
 )
 
 // A Config tunes a [Store]. The zero Config works.
@@ -54,9 +55,12 @@ type Config struct {
 // A Store keeps sessions in a file. It is safe for concurrent use and
 // implements [store.Store].
 type Store struct {
-	clock   store.Clock
-	writer  *writer
-	readers *pool
+	clock    store.Clock
+	writer   *writer
+	readers  *pool
+	nodes    nodes
+	watchers hints.Watchers
+	poll     poll
 
 	close    sync.Once
 	closeErr error
@@ -90,7 +94,12 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{readers: newPool(config.Readers)}
+	s := &Store{
+		readers: newPool(config.Readers),
+		nodes:   nodes{byID: map[store.NodeID]*node{}},
+		poll:    poll{file: f, busy: config.BusyTimeout},
+	}
+	s.watchers.Poll, s.watchers.Interval = s.poll.look, pollInterval
 	var opened []*conn
 	defer func() {
 		if err != nil {
@@ -130,7 +139,7 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 		}
 		s.readers.put(reader)
 	}
-	s.writer = startWriter(first, checkpoints, &s.clock, config.MaxBytes)
+	s.writer = startWriter(s, first, checkpoints, config.MaxBytes)
 	return s, nil
 }
 
@@ -154,13 +163,17 @@ func setUp(c *conn, f file, migrations []string) (state, error) {
 	return written, f.protectIndex()
 }
 
+// InProcess implements [store.Store].
+func (s *Store) InProcess() bool { return false }
+
 // Close waits for the writes under way, brings the log into the file, and
 // closes it. Methods that are called later return an error.
 func (s *Store) Close() error {
 	s.close.Do(func() {
+		s.watchers.Close(errClosed)
 		// The readers first: the connection that is closed last tidies up, and
 		// it must be one that may write.
-		s.closeErr = errors.Join(s.writer.stop(), s.readers.close(), s.writer.conn.close())
+		s.closeErr = errors.Join(s.writer.stop(), s.readers.close(), s.poll.close(), s.writer.conn.close())
 		if s.closeErr != nil {
 			s.closeErr = fmt.Errorf("sqlite: close: %w", s.closeErr)
 		}

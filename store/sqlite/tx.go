@@ -39,6 +39,7 @@ type tx struct {
 	state
 	now     time.Time // the store's, read when the transaction had the write lock
 	full    bool      // Config.MaxBytes is reached
+	grew    bool      // the log did
 	changes int64     // that the connection had made before
 }
 
@@ -105,15 +106,15 @@ func (t *tx) rollback(err error) error {
 }
 
 // log appends an entry to the log of ended sessions.
-func (t *tx) log(kind store.Kind, id store.SID, retain time.Duration) error {
+func (t *tx) log(kind store.Kind, id store.SID, expires time.Time) error {
 	next := store.Cursor{Pos: t.head.Pos + 1}
 	rand.Read(next.ID[:])
 	// Rounded up: no entry may expire before its time.
-	expires := t.now.Add(retain + time.Millisecond - 1)
+	expires = expires.Add(time.Millisecond - 1)
 	if _, err := t.exec(`INSERT INTO ended (pos, id, kind, sid, expires) VALUES (?, ?, ?, ?, ?)`,
 		int64(next.Pos), next.ID[:], int(kind), id, expires); err != nil {
 		return err
 	}
-	t.head = next
+	t.head, t.grew = next, true
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/internal/hints"
 )
 
 // groupTime is how long a group takes operations in before it commits. It
@@ -27,6 +28,8 @@ type writer struct {
 	maxBytes    int64
 	groupTime   time.Duration
 	checkpoints *checkpointer
+	watchers    *hints.Watchers   // are told when the log has grown
+	last        func(t *tx) error // is done at the end
 
 	jobs    chan *job
 	closing chan struct{} // closed: take no more jobs
@@ -42,11 +45,13 @@ type job struct {
 	done  chan struct{}
 }
 
-func startWriter(c, checkpoints *conn, clock *store.Clock, maxBytes int64) *writer {
+func startWriter(s *Store, c, checkpoints *conn, maxBytes int64) *writer {
 	w := &writer{
 		conn:      c,
-		clock:     clock,
+		clock:     &s.clock,
 		maxBytes:  maxBytes,
+		watchers:  &s.watchers,
+		last:      s.leaveNodes,
 		groupTime: groupTime,
 		jobs:      make(chan *job, 256),
 		closing:   make(chan struct{}),
@@ -80,10 +85,8 @@ func (w *writer) submit(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case <-w.closing:
+	if w.isClosing() {
 		return errClosed
-	default:
 	}
 	select {
 	case w.jobs <- j:
@@ -109,6 +112,15 @@ func (w *writer) submit(ctx context.Context, j *job) error {
 		return j.err
 	default:
 		return fmt.Errorf("%w: %w", store.ErrIndeterminate, why)
+	}
+}
+
+func (w *writer) isClosing() bool {
+	select {
+	case <-w.closing:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -153,7 +165,7 @@ func (w *writer) group(first *job) {
 	}
 	began := t != nil
 	if err == nil {
-		err = t.finish()
+		err = w.finish(t)
 	}
 	if began && len(jobs) > 1 && undone(err) {
 		// One of them can't be done; the others must not suffer for it.
@@ -197,7 +209,16 @@ func (w *writer) alone(j *job) error {
 	if err := j.apply(t); err != nil {
 		return t.rollback(err)
 	}
-	return t.finish()
+	return w.finish(t)
+}
+
+// finish commits, and tells those who watch if the log has grown.
+func (w *writer) finish(t *tx) error {
+	err := t.finish()
+	if t.grew && !undone(err) {
+		w.watchers.Send(store.LogGrew)
+	}
+	return err
 }
 
 // apply runs the operation. It returns only errors of the database; those that
@@ -223,13 +244,16 @@ func (j *job) answer(err error) {
 func (w *writer) stop() error {
 	close(w.closing)
 	w.done.Wait()
-	return errors.Join(w.rememberTime(), w.checkpoints.stop(), w.emptyLog())
+	return errors.Join(w.takeLeave(), w.checkpoints.stop(), w.emptyLog())
 }
 
-// rememberTime writes the time down for the next process: tokens may have been
-// issued since the last write.
-func (w *writer) rememberTime() error {
+// takeLeave makes the last write, and with it writes the time down for the next
+// process: tokens may have been issued since the one before.
+func (w *writer) takeLeave() error {
 	j := &job{run: func(t *tx) error {
+		if err := w.last(t); err != nil {
+			return err
+		}
 		_, err := t.exec(`UPDATE meta SET clock = ?`, t.now)
 		return err
 	}}

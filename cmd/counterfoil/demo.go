@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/counterfoil/counterfoil/internal/demo"
+	"github.com/counterfoil/counterfoil/server/account"
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/sqlite"
+)
+
+type demoCmd struct {
+	Listen string        `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to show the page; loopback only, port 0 picks one (${env})."`
+	Bound  time.Duration `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old a node's view of logouts may be (${env})."`
+}
+
+// Run shows two nodes side by side. Without a --store of its own it makes a
+// SQLite file for the time that it runs.
+func (c *demoCmd) Run(ctx context.Context, o *options) (err error) {
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return usagef("listen: %w", err)
+	}
+	defer listener.Close() // the demo has closed it already, unless we don't get there
+	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return usagef("--listen %s: the demo is for this machine alone: listen on localhost", c.Listen)
+	}
+	dir, err := os.MkdirTemp("", "counterfoil-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	config := demo.Config{Listener: listener, Bound: c.Bound, Log: slog.Default()}
+	kind, _, _ := strings.Cut(o.Store, ":") // the rest may hold a password
+	config.Open, config.Store = o.openStore, kind
+	if o.Store == "sqlite:"+defaultDatabase {
+		config.Store = "one SQLite file"
+		config.Open = func(ctx context.Context) (store.Store, error) {
+			return sqlite.Open(ctx, filepath.Join(dir, "sessions.db"), sqlite.Config{})
+		}
+	}
+	config.Accounts, err = account.Open(ctx, filepath.Join(dir, "accounts.db"), account.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, config.Accounts.Close()) }()
+	slog.Info("listening", "url", origin("localhost", listener.Addr().(*net.TCPAddr).Port))
+	return demo.Run(ctx, config)
+}

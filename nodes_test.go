@@ -1,0 +1,409 @@
+package counterfoil_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/storetest"
+)
+
+// bound is the default of Config.Bound, and longest what another clock makes of
+// it.
+const bound = 2 * time.Second
+
+var longest = store.Longest(bound)
+
+// A node is a site on a store that it shares with others, behind a link of its
+// own that can break.
+type node struct {
+	*site
+	link  *faultSwitch
+	calls atomic.Int64 // of the store, while somebody waits
+}
+
+var nodeSecret = &[32]byte{1, 2, 3}
+
+// newNodes makes nodes on one store. Config has what the test wants of all.
+func newNodes(t *testing.T, n int, st store.Store, c counterfoil.Config) []*node {
+	t.Helper()
+	nodes := make([]*node, n)
+	for i := range nodes {
+		n := &node{link: &faultSwitch{fault: storetest.Fault{Err: errDown}}}
+		c.Store, c.Secret = n.link.store(st), nodeSecret
+		c.OnStore = func(ctx context.Context, method string) (context.Context, func(error)) {
+			if method == "Find" || method == "Values" || method == "List" {
+				n.calls.Add(1)
+			}
+			return ctx, nil
+		}
+		n.site = newSite(t, c)
+		nodes[i] = n
+	}
+	return nodes
+}
+
+// on is the same browser, talking to another node.
+func (b *browser) on(n *node) *browser {
+	c := b.copy()
+	c.site = n.site
+	return c
+}
+
+// status is how a node answers a request for which nothing is read.
+func (n *node) status(b *browser) int {
+	return n.handlerOnly(b.on(n).request("GET", "/", ""))
+}
+
+func (n *node) statusOfToken(token string) int { return n.handlerOnly(bearerRequest("GET", token)) }
+
+// handlerOnly tells 200 from 401 by whether a user is there.
+func (n *node) handlerOnly(r *http.Request) int {
+	status := 401
+	res := n.browser().pass(r, n.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if counterfoil.FromContext(r.Context()).Active() {
+			status = 200
+		}
+	})))
+	if res.StatusCode != 200 {
+		return res.StatusCode
+	}
+	return status
+}
+
+// G1: "The node that served the logout refuses at once", and every other within
+// the bound. In truth the hint takes it there much sooner.
+func TestALogoutCountsOnEveryNode(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		end   func(*testing.T, *node, *browser)
+		hints bool
+	}{
+		{"a logout", func(t *testing.T, n *node, b *browser) { wantStatus(t, "logout", b.on(n).post("/logout"), 303) }, true},
+		{"a logout, and no hint arrives", func(t *testing.T, n *node, b *browser) { wantStatus(t, "logout", b.on(n).post("/logout"), 303) }, false},
+		{"all of the user's", func(t *testing.T, n *node, b *browser) { n.EndUser(t.Context(), "john") }, true},
+		{"everybody's", func(t *testing.T, n *node, b *browser) { n.EndAll(t.Context()) }, true},
+		{"everybody's, and no hint arrives", func(t *testing.T, n *node, b *browser) { n.EndAll(t.Context()) }, false},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var st store.Store = newMemory()
+				if !c.hints {
+					st = silentStore{st}
+				}
+				nodes := newNodes(t, 3, st, counterfoil.Config{})
+				b := nodes[0].user("john")
+				token := b.me().Token
+				time.Sleep(bound)
+				for i, n := range nodes {
+					if s, u := n.status(b), n.statusOfToken(token); s != 200 || u != 200 {
+						t.Fatalf("node %d before: cookie %d, token %d", i, s, u)
+					}
+				}
+				c.end(t, nodes[1], b)
+				if s, u := nodes[1].status(b), nodes[1].statusOfToken(token); s != 401 || u != 401 {
+					t.Errorf("the node that served it: cookie %d, token %d", s, u)
+				}
+				synctest.Wait()
+				if !c.hints {
+					if s := nodes[0].status(b); s != 200 {
+						t.Errorf("without a hint another node can't know yet: %d", s)
+					}
+					time.Sleep(bound * 1001 / 1000)
+				}
+				for i, n := range nodes {
+					if s, u := n.status(b), n.statusOfToken(token); s != 401 || u != 401 {
+						t.Errorf("node %d: cookie %d, token %d", i, s, u)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A silentStore gives no hints.
+type silentStore struct{ store.Store }
+
+func (s silentStore) Watch(ctx context.Context, _ func(store.Hint)) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (s silentStore) InProcess() bool { return false }
+
+// "A check asks nobody": neither a cookie nor a token costs a call of the store
+// once the session was seen.
+func TestACheckAsksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{})
+		b := nodes[0].user("john")
+		token := b.me().Token
+		for _, n := range nodes {
+			n.status(b)
+			n.calls.Store(0)
+			for range 100 {
+				time.Sleep(100 * time.Millisecond)
+				if s, u := n.status(b), n.statusOfToken(token); s != 200 || u != 200 {
+					t.Fatalf("cookie %d, token %d", s, u)
+				}
+			}
+			if calls := n.calls.Load(); calls != 0 {
+				t.Errorf("200 checks made %d calls of the store", calls)
+			}
+		}
+	})
+}
+
+// 16.5.3: "closed when the bound can't be kept". A node that has lost the store
+// goes on for as long as its lease lasts, then refuses with 503, never 401; and
+// is there again as soon as the store is.
+func TestACutNodeFailsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{})
+		b := nodes[0].user("john")
+		token := b.me().Token
+		nodes[1].status(b)
+		nodes[1].statusOfToken(token)
+		time.Sleep(bound)
+		nodes[1].link.on.Store(true)
+
+		wantStatus(t, "logout", b.copy().on(nodes[0]).post("/logout"), 303)
+		loggedOut := time.Now()
+		var accepted time.Duration // the last time after the logout
+		closed := time.Duration(0)
+		for closed == 0 || time.Since(loggedOut) < 10*time.Second {
+			s, u := nodes[1].status(b), nodes[1].statusOfToken(token)
+			switch {
+			case s == 200 || u == 200:
+				accepted = time.Since(loggedOut)
+				if closed > 0 {
+					t.Fatalf("it accepts again after it had closed: cookie %d, token %d", s, u)
+				}
+			case s != 503 || u != 503:
+				t.Fatalf("cookie %d, token %d: want 503, since nobody knows", s, u)
+			case closed == 0:
+				closed = time.Since(loggedOut)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if accepted > bound {
+			t.Errorf("accepted %v after the logout, the bound is %v", accepted, bound)
+		}
+		nodes[1].link.on.Store(false)
+		time.Sleep(bound / 5)
+		if s, u := nodes[1].status(b), nodes[1].statusOfToken(token); s != 401 || u != 401 {
+			t.Errorf("when the store is back: cookie %d, token %d", s, u)
+		}
+		if other := nodes[1].user("mary"); nodes[1].status(other) != 200 {
+			t.Error("when the store is back nobody gets in")
+		}
+	})
+}
+
+// A primary that was deposed still answers reads. Nobody is let in on the
+// strength of them.
+func TestReadsOfADeposedPrimaryLetNobodyIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 1, newMemory(), counterfoil.Config{})
+		n := nodes[0]
+		b := n.user("john")
+		token := b.me().Token
+		time.Sleep(bound)
+		n.link.methods = []string{"Beat"}
+		n.link.on.Store(true)
+		time.Sleep(bound)
+		if s, u := n.status(b), n.statusOfToken(token); s != 503 || u != 503 {
+			t.Errorf("cookie %d, token %d, want 503", s, u)
+		}
+	})
+}
+
+// G2: "Returns nil only when every node with a lease has acknowledged, or
+// Δ·(1+2ρ) has passed. Any check that starts afterwards refuses."
+func TestLogoutEverywhere(t *testing.T) {
+	for _, c := range []struct {
+		why           string
+		break_        func(*node)
+		least, most   time.Duration
+		refusesWith   int
+		othersAreSure bool
+	}{
+		{"every node acknowledges: at once", func(*node) {}, 0, 50 * time.Millisecond, 401, true},
+		{"a node is cut off: when its lease has ended", func(n *node) { n.link.on.Store(true) }, bound / 2, longest, 503, false},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				nodes := newNodes(t, 3, newMemory(), counterfoil.Config{})
+				b := nodes[0].user("john")
+				token := b.me().Token
+				for _, n := range nodes {
+					n.status(b)
+				}
+				time.Sleep(bound)
+				c.break_(nodes[2])
+				start := time.Now()
+				b.within(func(ctx context.Context) {
+					if err := nodes[0].LogoutEverywhere(ctx); err != nil {
+						t.Errorf("LogoutEverywhere: %v", err)
+					}
+				})
+				if took := time.Since(start); took < c.least || took > c.most {
+					t.Errorf("it took %v, want %v to %v", took, c.least, c.most)
+				}
+				for i, want := range []int{401, 401, c.refusesWith} {
+					if u := nodes[i].statusOfToken(token); u != want {
+						t.Errorf("node %d answers %d, want %d", i, u, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A session that was read before its end, and is remembered after it, would live
+// again. Here the answer of the store is held back while the end comes in.
+func TestALateAnswerIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		late := &lateStore{Store: st, release: make(chan struct{})}
+		s := newSite(t, counterfoil.Config{Store: late})
+		b := s.user("john")
+		rows, err := st.List(t.Context(), store.Query{User: "john"})
+		if err != nil || len(rows) != 1 {
+			t.Fatal(rows, err)
+		}
+		fresh := newSite(t, counterfoil.Config{Store: late}) // it has not seen the session
+		late.hold.Store(true)
+		answered := make(chan int)
+		go func() { answered <- (&node{site: fresh}).status(b) }()
+		synctest.Wait() // the store has answered, and the answer is on its way
+		if _, err := st.End(t.Context(), rows[0].ID, 12*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the end is known
+		late.hold.Store(false)
+		close(late.release)
+		if got := <-answered; got != 401 {
+			t.Errorf("the request that was under way: %d, want 401", got)
+		}
+		for range 30 { // until long after the end is forgotten
+			if got := (&node{site: fresh}).status(b); got != 401 {
+				t.Fatalf("later: %d, want 401", got)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// A lateStore holds back what Find has found.
+type lateStore struct {
+	store.Store
+	hold    atomic.Bool
+	release chan struct{}
+}
+
+func (l *lateStore) InProcess() bool { return false }
+
+func (l *lateStore) Find(ctx context.Context, id store.SID) (store.Session, error) {
+	s, err := l.Store.Find(ctx, id)
+	if l.hold.Load() {
+		<-l.release
+	}
+	return s, err
+}
+
+// "A token minted from memory takes its exp from the store's time at the
+// lease's proof": a node that sleeps before it signs gives out no token that
+// outlives the log's memory of the session's end.
+func TestATokenFromMemoryCountsFromTheProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNodes(t, 1, newMemory(), counterfoil.Config{})[0]
+		b := n.user("john")
+		n.status(b)
+		time.Sleep(time.Minute)
+		n.link.on.Store(true) // no proof from now on
+		cut := time.Now()
+		time.Sleep(bound / 2)
+		b.within(func(ctx context.Context) {
+			token, err := n.IssueToken(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var claims jwt.RegisteredClaims
+			if _, _, err := jwt.NewParser().ParseUnverified(token.Token, &claims); err != nil {
+				t.Fatal(err)
+			}
+			if life := claims.ExpiresAt.Sub(cut); life > 10*time.Minute {
+				t.Errorf("it expires %v after the last proof, want 10m at most", life)
+			}
+		})
+	})
+}
+
+// The store has expired what this process remembers, or another node has kept
+// alive what it believes expired: the store is asked.
+func TestIdleTimeoutsHoldOnEveryNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{})
+		b := nodes[0].user("john")
+		for _, n := range nodes {
+			n.status(b)
+		}
+		for range 10 { // used on one node only
+			time.Sleep(10 * time.Minute)
+			if s := nodes[0].status(b); s != 200 {
+				t.Fatalf("used every ten minutes: %d", s)
+			}
+		}
+		if s := nodes[1].status(b); s != 200 {
+			t.Errorf("the other node: %d", s)
+		}
+		time.Sleep(time.Hour)
+		for i, n := range nodes {
+			if s := n.status(b); s != 401 {
+				t.Errorf("unused for an hour, node %d: %d", i, s)
+			}
+		}
+	})
+}
+
+// Config.OnBeat and Status: how fresh the view is.
+func TestStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var beats atomic.Int64
+		n := newNodes(t, 1, newMemory(), counterfoil.Config{
+			Canary: 10 * time.Second,
+			OnBeat: func(s counterfoil.Status) { beats.Add(1) },
+		})[0]
+		time.Sleep(time.Minute)
+		s := n.Status()
+		if !s.Proven || s.Left > bound || s.Left < bound/2 || s.Age > bound/2 {
+			t.Errorf("while all is well: %+v", s)
+		}
+		if s.Canary == 0 || s.Canary > bound/5 {
+			t.Errorf("the canary was accepted for %v after its logout", s.Canary)
+		}
+		if n := beats.Load(); n < 140 || n > 160 {
+			t.Errorf("%d beats a minute, want 150", n)
+		}
+		if err := n.Ready(t.Context()); err != nil {
+			t.Errorf("ready: %v", err)
+		}
+		n.link.on.Store(true)
+		time.Sleep(bound)
+		if s := n.Status(); s.Proven || s.Left != 0 || s.Age < bound {
+			t.Errorf("without the store: %+v", s)
+		}
+		if err := n.Ready(t.Context()); !errors.Is(err, counterfoil.ErrUnavailable) {
+			t.Errorf("ready: %v", err)
+		}
+	})
+}

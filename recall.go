@@ -1,0 +1,210 @@
+package counterfoil
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/counterfoil/counterfoil/feed"
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A request's session is found in memory: a node keeps the sessions that it has
+// seen, and the store's log tells it which to forget. What makes that true is
+// the lease of package feed. While it lasts, every end up to a moment ago is
+// known here. When it has ended nothing is accepted, neither from memory nor
+// because the store says so, until the store has proved that it is the one that
+// takes writes: a primary that was deposed still answers reads.
+
+// recallAttempts bounds the loop of recall: one for a proof, one for a session
+// whose memory is out of date, and one more.
+const recallAttempts = 4
+
+// recall returns a live session, and the store's time. AsOf of the session is a
+// time at which it was live for certain.
+//
+// Errors: ErrEnded, ErrUnavailable.
+func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Session, now time.Time, err error) {
+	if m.asks {
+		record, err = m.find(ctx, id)
+		return record, record.AsOf, err
+	}
+	for range recallAttempts {
+		check := m.view.Begin() // the lease, before the look-ups
+		record, known := m.seen.get(id)
+		if !known {
+			if record, err = m.find(ctx, id); err != nil {
+				return store.Session{}, time.Time{}, err
+			}
+		}
+		ended := m.view.Ended(id)
+		fresh := record.AsOf.After(m.view.Cut())
+		now, proven := check.Finish() // the clock, last
+		switch {
+		case ended:
+			return store.Session{}, time.Time{}, ErrEnded
+		case !proven:
+			if err := m.follower.Prove(ctx); err != nil {
+				return store.Session{}, time.Time{}, wrap(ErrUnavailable, err)
+			}
+		case !fresh, known && !now.Before(record.Expires()):
+			m.seen.forget(id) // another node may have seen it since: ask
+		case known:
+			return asOf(record, check.Proved()), now, nil
+		default:
+			m.seen.add(check, record)
+			return record, later(now, record.AsOf), nil
+		}
+	}
+	return store.Session{}, time.Time{}, wrap(ErrUnavailable, errOvertaken)
+}
+
+var errOvertaken = errors.New("the session's state changes faster than it can be read")
+
+func asOf(s store.Session, t time.Time) store.Session {
+	s.AsOf = later(s.AsOf, t)
+	return s
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// now is the store's time as this process knows it; it never decreases.
+func (m *Manager) now() time.Time {
+	if !m.asks {
+		if now := m.view.Now(); !now.IsZero() {
+			return now
+		}
+	}
+	return m.clock.Now()
+}
+
+// openView makes the view of ended sessions, and where checks rest on it fills
+// it, so that the first request finds it proved.
+func (m *Manager) openView(ctx context.Context) error {
+	m.asks = m.store.InProcess() || m.config.Bound < 0
+	if m.config.Bound < 0 {
+		m.config.Bound = defaultBound // for streams
+	}
+	m.seen = newSeen(m.config.MaxRemembered)
+	m.view = feed.NewView(feed.Config{
+		Bound:   m.config.Bound,
+		Hold:    m.retain(),
+		OnEnd:   m.onEnd,
+		OnReset: m.onReset,
+	})
+	m.seen.view = m.view
+	m.follower = feed.NewFollower(m.view, feed.FromStore(m.store), m.config.Logger)
+	m.hub = feed.NewHub(m.view, m.follower)
+	m.follower.OnBeat = m.onBeat
+	m.follower.OnLapse = func(err error) { m.watchers.cancelAll(wrap(ErrUnavailable, err)) }
+	if m.asks {
+		return m.readClock(ctx)
+	}
+	if err := m.follower.Beat(ctx); err != nil {
+		return err
+	}
+	m.clock.Advance(m.view.Now())
+	return nil
+}
+
+// follow starts the follower, once. Where the store is asked at each check only
+// streams and verifiers need it.
+func (m *Manager) follow() {
+	m.following.Do(func() {
+		if m.background.Err() == nil {
+			m.work.Go(func() { m.follower.Run(m.background) })
+		}
+	})
+}
+
+// Feed serves this node's view of ended sessions to those who check tokens
+// elsewhere, by package verify or by docs/feed-protocol.md, on the paths
+// [feed.StreamPath], [feed.RenewPath] and [feed.SnapshotPath]. Authorize says
+// whether a request comes from somebody who may know it; it is asked again while
+// a stream is open. LogoutEverywhere waits for them, too.
+func (m *Manager) Feed(authorize func(*http.Request) bool) http.Handler {
+	m.follow()
+	m.feeding.Do(func() {
+		if m.background.Err() == nil {
+			m.work.Go(func() { m.hub.Run(m.background) })
+		}
+	})
+	return m.hub.Handler(authorize)
+}
+
+// onEnd is called when the view has learned of an end.
+func (m *Manager) onEnd(e store.Entry) {
+	if e.Kind == store.AllEnded {
+		m.seen.forgetAll()
+		m.watchers.cutAt(e.Session.Time())
+		return
+	}
+	m.seen.forget(e.Session)
+	m.watchers.cancel(e.Session, ErrEnded)
+}
+
+// onReset is called when ends may have been missed.
+func (m *Manager) onReset() {
+	m.seen.forgetAll()
+	m.watchers.doubtAll()
+}
+
+func (m *Manager) onBeat() {
+	m.watchers.tend()
+	if m.config.OnBeat != nil {
+		m.config.OnBeat(m.Status())
+	}
+}
+
+// refuseNow makes this process refuse a session that it has ended, before the
+// log tells.
+func (m *Manager) refuseNow(id store.SID) {
+	m.watchers.cancel(id, ErrEnded)
+	if !m.asks {
+		m.view.End(id)
+	}
+}
+
+// catchUp makes this process refuse everything that ended up to a place in the
+// log, when it has ended many sessions at once.
+func (m *Manager) catchUp(ctx context.Context, head store.Cursor) {
+	if !m.asks {
+		m.follower.CatchUp(ctx, head.Pos)
+	}
+}
+
+// Status is the state of this process's view of ended sessions.
+type Status struct {
+	// Status is zero where the store is asked at every check.
+	feed.Status
+	// Canary is how long the latest canary was accepted after its logout; zero:
+	// none was measured. See Config.Canary.
+	Canary time.Duration
+}
+
+// Status says how fresh this process's view of ended sessions is, for metrics
+// and for readiness.
+func (m *Manager) Status() Status {
+	return Status{Status: m.view.Status(), Canary: time.Duration(m.canary.Load())}
+}
+
+// Ready returns nil if this process can judge requests: its lease lasts, or a
+// new proof can be had.
+//
+// Errors: ErrUnavailable.
+func (m *Manager) Ready(ctx context.Context) error {
+	if m.asks {
+		_, err := m.Generation(ctx, "nobody")
+		return err
+	}
+	if err := m.follower.Prove(ctx); err != nil {
+		return wrap(ErrUnavailable, err)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+// Package client keeps the programs that may ask the server about other
+// people's sessions: verifiers, and later resource servers and proxies.
+//
+// For most uses, make a [Registry] on the store and call
+// [Registry.Authenticate] for each request. The command line changes the same
+// list while servers run, and they follow.
+//
+// A client proves who it is by a secret of 256 random bits, of which the store
+// has the SHA-256 only. Nothing can be guessed there, so there is no throttle.
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// A Capability is something that a client may do.
+type Capability string
+
+// What there is to be allowed.
+const (
+	Verify     Capability = "verify"     // follow the log of ended sessions: package verify
+	Introspect Capability = "introspect" // ask about any access token
+)
+
+// Capabilities are all of them.
+var Capabilities = []Capability{Verify, Introspect}
+
+// A Client is a registered program.
+type Client struct {
+	ID      string       `json:"id"`
+	Name    string       `json:"name"` // what the operator calls it; no two have one
+	Secret  []byte       `json:"secret_sha256"`
+	Can     []Capability `json:"can"`
+	Created time.Time    `json:"created"`
+}
+
+// Capabilities lists what the client may do, for people.
+func (c *Client) Capabilities() string {
+	var names []string
+	for _, capability := range c.Can {
+		names = append(names, string(capability))
+	}
+	return strings.Join(names, ",")
+}
+
+const (
+	document   = "clients"
+	maxClients = 1000
+	maxName    = 64 // bytes
+	maxSwaps   = 10
+)
+
+var (
+	// ErrNotFound: there is no client of that name.
+	ErrNotFound = errors.New("client: there is no client of that name: counterfoil client list shows them")
+
+	// ErrTaken: the name is another client's.
+	ErrTaken = errors.New("client: the name is taken")
+
+	// ErrDenied: the id or the secret is wrong, or the client may not do that.
+	ErrDenied = errors.New("client: the client id or secret is wrong, or the client may not do that")
+)
+
+// Add registers a client and returns its secret, which can't be had again.
+//
+// Errors: ErrTaken, and those of the store.
+func Add(ctx context.Context, s store.Store, name string, can []Capability) (c Client, secret string, err error) {
+	if err := checkName(name); err != nil {
+		return c, "", err
+	}
+	if len(can) == 0 {
+		return c, "", errors.New("client: say what it may do")
+	}
+	for _, capability := range can {
+		if !slices.Contains(Capabilities, capability) {
+			return c, "", fmt.Errorf("client: there is no capability %q: there are %v", capability, Capabilities)
+		}
+	}
+	can = slices.Compact(slices.Sorted(slices.Values(can)))
+	c = Client{ID: newID(), Name: name, Can: can, Created: time.Now().UTC().Truncate(time.Second)}
+	secret, c.Secret = newSecret()
+	err = change(ctx, s, func(list []Client) ([]Client, error) {
+		if find(list, name) >= 0 {
+			return nil, ErrTaken
+		}
+		if len(list) >= maxClients {
+			return nil, fmt.Errorf("client: there are %d clients already: remove some", len(list))
+		}
+		return append(list, c), nil
+	})
+	return c, secret, err
+}
+
+// List returns the clients in the order in which they were added.
+func List(ctx context.Context, s store.Store) ([]Client, error) {
+	list, _, err := read(ctx, s)
+	return list, err
+}
+
+// Remove removes a client. Servers refuse it within 5 seconds, and end its
+// streams within 10.
+//
+// Errors: ErrNotFound, and those of the store.
+func Remove(ctx context.Context, s store.Store, name string) error {
+	return change(ctx, s, func(list []Client) ([]Client, error) {
+		i := find(list, name)
+		if i < 0 {
+			return nil, ErrNotFound
+		}
+		return slices.Delete(list, i, i+1), nil
+	})
+}
+
+// Rotate gives a client another secret. The old one is refused within 5
+// seconds: there is no overlap. To change without a gap, add a second client.
+//
+// Errors: ErrNotFound, and those of the store.
+func Rotate(ctx context.Context, s store.Store, name string) (c Client, secret string, err error) {
+	secret, digest := newSecret()
+	err = change(ctx, s, func(list []Client) ([]Client, error) {
+		i := find(list, name)
+		if i < 0 {
+			return nil, ErrNotFound
+		}
+		list[i].Secret = digest
+		c = list[i]
+		return list, nil
+	})
+	return c, secret, err
+}
+
+// change edits the list by compare-and-swap: two operators may be at it.
+func change(ctx context.Context, s store.Store, edit func([]Client) ([]Client, error)) error {
+	for range maxSwaps {
+		list, version, err := read(ctx, s)
+		if err != nil {
+			return err
+		}
+		if list, err = edit(list); err != nil {
+			return err
+		}
+		data, err := json.Marshal(list)
+		if err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+		err = s.SwapDocument(ctx, document, version, data)
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("client: others change the clients all the time: %w", store.ErrConflict)
+}
+
+func read(ctx context.Context, s store.Store) (list []Client, version uint64, err error) {
+	data, version, err := s.Document(ctx, document)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("client: read the clients: %w", err)
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, 0, fmt.Errorf("client: the list in the store is damaged: %w", err)
+	}
+	return list, version, nil
+}
+
+func find(list []Client, name string) int {
+	return slices.IndexFunc(list, func(c Client) bool { return c.Name == name })
+}
+
+func checkName(name string) error {
+	printable := func(r rune) bool { return unicode.IsPrint(r) && r != ' ' }
+	if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !printable(r) }) {
+		return fmt.Errorf("client: a name has 1 to %d bytes and no spaces", maxName)
+	}
+	return nil
+}
+
+// newID draws 130 random bits. They are no secret, but nobody guesses them.
+func newID() string { return "c_" + strings.ToLower(rand.Text()) }
+
+// IsID reports whether a text has the form of a client's id.
+func IsID(s string) bool {
+	const random = 26
+	rest, ok := strings.CutPrefix(s, "c_")
+	return ok && len(rest) == random && strings.Trim(rest, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+func newSecret() (secret string, digest []byte) {
+	var random [32]byte
+	rand.Read(random[:]) // never fails since Go 1.24
+	secret = base64.RawURLEncoding.EncodeToString(random[:])
+	return secret, digestOf(secret)
+}
+
+func digestOf(secret string) []byte {
+	digest := sha256.Sum256([]byte(secret))
+	return digest[:]
+}
+
+// knows reports whether the secret is the client's, and takes the same time
+// whatever it is.
+func (c *Client) knows(secret string) bool {
+	return subtle.ConstantTimeCompare(digestOf(secret), c.Secret) == 1
+}

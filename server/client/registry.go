@@ -1,0 +1,101 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+const (
+	rereadAfter = 5 * time.Second // a change is followed within that
+	rereadPause = time.Second     // for an id that is not known: it may be new
+	readTimeout = 2 * time.Second
+
+	// forgetAfter is how long the list counts when it can't be read again: what
+	// is allowed needs the store, too, or a lease that is far shorter.
+	forgetAfter = time.Minute
+)
+
+// A Registry authenticates clients. It remembers the list of the store, and
+// reads it again when it is asked after a while. Make it with [NewRegistry]; it
+// is safe for concurrent use.
+type Registry struct {
+	store store.Store
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	clients map[string]Client
+	reading bool
+	tried   time.Time
+	read    time.Time // zero: never
+}
+
+// NewRegistry makes the registry of a store.
+func NewRegistry(s store.Store, log *slog.Logger) *Registry { return &Registry{store: s, log: log} }
+
+// Authenticate returns the client if the secret is its own and it may do that.
+//
+// Errors: ErrDenied. Any other: the list could not be read.
+func (r *Registry) Authenticate(ctx context.Context, id, secret string, to Capability) (Client, error) {
+	c, known, err := r.find(ctx, id)
+	if err != nil {
+		return Client{}, err
+	}
+	if !known || !c.knows(secret) || !slices.Contains(c.Can, to) {
+		return Client{}, ErrDenied
+	}
+	return c, nil
+}
+
+// find looks the id up. One request at a time reads the list anew; the others
+// go by the old one meanwhile.
+func (r *Registry) find(ctx context.Context, id string) (Client, bool, error) {
+	if r.due(id) {
+		r.reread(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.read.IsZero() || time.Since(r.read) > forgetAfter {
+		return Client{}, false, errors.New("client: the clients can't be read from the store")
+	}
+	c, known := r.clients[id]
+	return c, known, nil
+}
+
+// due reports whether the list is to be read, and takes the turn if so.
+func (r *Registry) due(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	age := time.Since(r.tried)
+	if _, known := r.clients[id]; r.reading || !r.tried.IsZero() && age < rereadAfter && (known || age < rereadPause) {
+		return false
+	}
+	r.reading, r.tried = true, time.Now()
+	return true
+}
+
+// reread goes on when the request that happened to be its turn is given up.
+func (r *Registry) reread(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
+	list, _, err := read(ctx, r.store)
+	if err != nil {
+		r.log.ErrorContext(ctx, "the clients could not be read", "error", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reading = false
+	if err != nil {
+		return
+	}
+	r.read = time.Now()
+	r.clients = make(map[string]Client, len(list))
+	for _, c := range list {
+		r.clients[c.ID] = c
+	}
+}

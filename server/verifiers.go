@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/counterfoil/counterfoil/server/client"
+)
+
+// verifiers lets clients in that may verify.
+func (s *Server) verifiers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := s.authenticateClient(r, client.Verify)
+		if err != nil {
+			s.auditClient(r, id, err)
+			s.failAPI(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// mayVerify is asked again while a stream is open.
+func (s *Server) mayVerify(r *http.Request) bool {
+	_, err := s.authenticateClient(r, client.Verify)
+	return err == nil
+}
+
+const (
+	maxClientID     = 64 // bytes
+	maxClientSecret = 256
+)
+
+// authenticateClient judges HTTP Basic credentials (RFC 6749 section 2.3.1),
+// and returns the id that they name.
+func (s *Server) authenticateClient(r *http.Request, to client.Capability) (id string, err error) {
+	id, secret, ok := r.BasicAuth()
+	if !ok || len(r.Header.Values("Authorization")) > 1 || len(id) > maxClientID || len(secret) > maxClientSecret {
+		return "", client.ErrDenied
+	}
+	id, idErr := url.QueryUnescape(id)
+	secret, secretErr := url.QueryUnescape(secret)
+	if idErr != nil || secretErr != nil {
+		return "", client.ErrDenied
+	}
+	_, err = s.programs.Authenticate(r.Context(), id, secret, to)
+	return id, err
+}
+
+// auditClient logs that a client was not let in. Its secret may stand where its
+// id should, so only an id of a client's form is named.
+func (s *Server) auditClient(r *http.Request, id string, err error) {
+	if !errors.Is(err, client.ErrDenied) {
+		return // the failure is logged with its answer
+	}
+	if !client.IsID(id) {
+		id = "unreadable"
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelWarn, "audit",
+		slog.String("event", "client_refused"),
+		slog.String("client", id),
+		slog.String("address", s.clientAddress(r).String()),
+		slog.String("path", r.URL.Path))
+}
+
+// untilDrain ends a stream when the server is told to stop: it would go on for
+// as long as the client likes.
+func (s *Server) untilDrain(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(s.draining, cancel)()
+		next(w, r.WithContext(ctx))
+	}
+}

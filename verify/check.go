@@ -1,0 +1,127 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/token"
+)
+
+// The reasons to refuse. What [Verifier.Check] returns matches one of them with
+// errors.Is.
+var (
+	// ErrNoToken: the request has no bearer token.
+	ErrNoToken = errors.New("verify: no access token")
+
+	// ErrBadAuthorization: there is more than one Authorization header.
+	ErrBadAuthorization = errors.New("verify: repeated authorization header")
+
+	// ErrInvalid: the token is not, or no longer, good.
+	ErrInvalid = errors.New("verify: the access token is not valid")
+
+	// ErrEnded: the token's session has ended. It matches ErrInvalid, too.
+	ErrEnded = fmt.Errorf("%w: its session has ended", ErrInvalid)
+
+	// ErrUnavailable: whether the session lives can't be told at the moment.
+	ErrUnavailable = errors.New("verify: the issuer can't be reached")
+)
+
+// Check returns what an access token says, if its session lives. The slices in
+// the claims are shared: don't change them.
+//
+// Errors: ErrInvalid, of which ErrEnded is a case; ErrUnavailable.
+func (v *Verifier) Check(ctx context.Context, signed string) (token.Claims, error) {
+	return v.CheckWith(ctx, v.config.Policy, signed)
+}
+
+// CheckWith is Check with another policy than the one of the configuration.
+func (v *Verifier) CheckWith(ctx context.Context, p Policy, signed string) (token.Claims, error) {
+	claims, err := v.read(ctx, signed)
+	if err != nil {
+		return token.Claims{}, err
+	}
+	if err := v.judge(ctx, p, &claims, signed); err != nil {
+		return token.Claims{}, err
+	}
+	return claims, nil
+}
+
+// judge says whether the session of a good token lives. The order of the steps
+// is that of package feed, and it counts: the lease is read before anything is
+// looked up, and the clock after it.
+func (v *Verifier) judge(ctx context.Context, p Policy, claims *token.Claims, signed string) error {
+	id, err := store.ParseSID(claims.SessionID)
+	if err != nil {
+		return fmt.Errorf("%w: its sid is not ours", ErrInvalid)
+	}
+	check := v.view.Begin()
+	ended := v.view.Ended(id)
+	before := placeOf(claims.IssuedAt, v.view.Cut())
+	now, proven := check.Finish()
+	switch {
+	case ended, before == yes:
+		return ErrEnded
+	case !now.Before(claims.Expires):
+		return fmt.Errorf("%w: it has expired", ErrInvalid)
+	case proven && before == no:
+		return nil
+	case p.kind == introspect:
+		return v.ask(ctx, claims, signed)
+	case before == maybe:
+		return ErrEnded
+	case p.kind == allowStale:
+		if lapsed, ok := check.Lapsed(); ok && lapsed <= p.stale {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: it has proved nothing for longer than the bound", ErrUnavailable)
+}
+
+type answer int
+
+const (
+	no answer = iota
+	maybe
+	yes
+)
+
+// placeOf says whether a token was issued before everybody's sessions were
+// ended. Tokens tell the second only, rounded down: within the one of the cut,
+// both may be.
+func placeOf(issued, cut time.Time) answer {
+	switch {
+	case cut.IsZero() || issued.After(cut):
+		return no
+	case issued.Add(time.Second).After(cut):
+		return maybe
+	}
+	return yes
+}
+
+// read checks the signature and the claims. Whether the token has expired is
+// judged again at the end, by the time at which the session was looked up.
+func (v *Verifier) read(ctx context.Context, signed string) (token.Claims, error) {
+	claims, err := v.tokens.Verify(signed, v.now())
+	if errors.Is(err, token.ErrUnknownKey) && v.keys.due(keysPause) && v.fetchKeys(ctx) == nil {
+		claims, err = v.tokens.Verify(signed, v.now())
+	}
+	switch {
+	case err == nil:
+		return claims, nil
+	case errors.Is(err, token.ErrUnknownKey) && !v.keys.fresh():
+		return token.Claims{}, fmt.Errorf("%w: its keys are not known, or no longer", ErrUnavailable)
+	}
+	return token.Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+}
+
+// now is the issuer's time, or as long as that is unknown, ours: nothing is
+// accepted then without asking the issuer, who has the time.
+func (v *Verifier) now() time.Time {
+	if now := v.view.Now(); !now.IsZero() {
+		return now
+	}
+	return time.Now()
+}

@@ -1,0 +1,77 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/counterfoil/counterfoil/internal/problem"
+	"github.com/counterfoil/counterfoil/token"
+)
+
+// Handler lets requests through to next that have an access token of a session
+// that lives; [FromContext] says whose. Others are answered by
+// Config.ErrorHandler.
+func (v *Verifier) Handler(next http.Handler) http.Handler {
+	return v.HandlerWith(v.config.Policy, next)
+}
+
+// HandlerWith is Handler with another policy than the one of the configuration,
+// for routes on which more, or less, is at stake.
+func (v *Verifier) HandlerWith(p Policy, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, err := v.identify(r, p)
+		if err != nil {
+			v.config.ErrorHandler(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, &claims)))
+	})
+}
+
+type contextKey struct{}
+
+// FromContext returns what the request's token says: Subject, SessionID,
+// Username and so on. False: the request did not come through a [Verifier].
+func FromContext(ctx context.Context) (token.Claims, bool) {
+	claims, ok := ctx.Value(contextKey{}).(*token.Claims)
+	if !ok {
+		return token.Claims{}, false
+	}
+	return *claims, true
+}
+
+func (v *Verifier) identify(r *http.Request, p Policy) (token.Claims, error) {
+	lines := r.Header["Authorization"]
+	if len(lines) > 1 {
+		return token.Claims{}, ErrBadAuthorization
+	}
+	if len(lines) == 0 {
+		return token.Claims{}, ErrNoToken
+	}
+	scheme, signed, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return token.Claims{}, ErrNoToken
+	}
+	return v.CheckWith(r.Context(), p, strings.TrimLeft(signed, " "))
+}
+
+// WriteError is the default Config.ErrorHandler: application/problem+json, with
+// WWW-Authenticate (RFC 6750 section 3) or Retry-After. It tells the client
+// nothing that it could use.
+func WriteError(w http.ResponseWriter, _ *http.Request, err error) {
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		w.Header().Set("Retry-After", "2")
+		problem.Write(w, http.StatusServiceUnavailable, "unavailable", "Your session can't be checked at the moment. Try again in a few seconds.")
+	case errors.Is(err, ErrBadAuthorization):
+		problem.Write(w, http.StatusBadRequest, "bad-authorization", "Send one Authorization header: Bearer, a space, and the access token.")
+	case errors.Is(err, ErrNoToken):
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		problem.Write(w, http.StatusUnauthorized, "no-token", "This request needs an access token. Log in first.")
+	default:
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		problem.Write(w, http.StatusUnauthorized, "invalid-token", "The access token is not valid any more. Log in again or use the refresh token.")
+	}
+}
