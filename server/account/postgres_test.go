@@ -283,6 +283,57 @@ func TestSilentNodeIsCutOff(t *testing.T) {
 	}
 }
 
+// A commit whose wait for the synchronous standby was cancelled is reported as
+// successful, with a warning. It may be missing after a failover: nobody may
+// take it for done.
+func TestStandbyWaitCancelled(t *testing.T) {
+	t.Parallel()
+	server := servers.StartPostgres(t, nil)
+	url := server.Database()
+	a, operator := node(t, url), node(t, url)
+	u := add(t, a, "john")
+	server.Set("synchronous_standby_names", "missing")
+	result := make(chan error, 1)
+	go func() { result <- second(a.Disable(t.Context(), u.ID)) }()
+	for cancelled := 0; cancelled == 0; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-result:
+			t.Fatalf("Disable did not wait for the standby: %v", err)
+		default:
+		}
+		cancelled = count(t, operator, `SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+	}
+	if err := <-result; err == nil || !strings.Contains(err.Error(), "may not survive a failover") {
+		t.Errorf("Disable: %v, want an error", err)
+	}
+	server.Set("synchronous_standby_names", "")
+	if _, err := a.Disable(t.Context(), u.ID); err != nil {
+		t.Errorf("repeated: %v", err)
+	}
+}
+
+// A pooler gives each transaction any of its connections.
+func TestBehindAPooler(t *testing.T) {
+	t.Parallel()
+	url := servers.PgBouncer(t, servers.Postgres(t), 2)
+	all := []*Accounts{node(t, url), node(t, url)}
+	add(t, all[0], "john")
+	for _, err := range parallel(20, func(i int) error { return login(t, all[i%2], "john", good, here) }) {
+		if err != nil {
+			t.Errorf("right passwords: %v", err)
+		}
+	}
+	for range 4 {
+		wantError(t, login(t, all[1], "john", "wrong", here), ErrCredentials)
+	}
+	for _, err := range parallel(10, func(i int) error { return login(t, all[i%2], fmt.Sprint("name", i), "wrong", elsewhere) }) {
+		wantError(t, err, ErrCredentials)
+	}
+	if n := bucketOf(t, all[0], bucketKey("address", placeOf(elsewhere))); n != 10 {
+		t.Errorf("10 guesses from one address count %d", n)
+	}
+}
+
 func TestDeadlockIsTriedAgain(t *testing.T) {
 	a := node(t, servers.Postgres(t))
 	one, two := bucketKey("one"), bucketKey("two")
