@@ -1,8 +1,8 @@
 # make test: everything that continuous integration checks.
 
-.PHONY: test tools lint cross unit fuzz bench
+.PHONY: test tools lint cross model model-short unit fuzz bench
 
-test: tools lint cross unit
+test: tools lint cross model-short unit
 
 # Installs what is missing, with the system's package manager, and says so.
 tools:
@@ -21,6 +21,14 @@ cross:
 	GOOS=windows GOARCH=amd64 go build ./...
 	GOOS=darwin GOARCH=arm64 go vet ./...
 	GOOS=windows GOARCH=amd64 go vet ./...
+
+# The algorithm, and its mutants: model/README.md. The short run takes a bound
+# of one tick.
+model:
+	./model/run.sh full
+
+model-short:
+	./model/run.sh short
 
 unit:
 	go test -race -timeout 12m ./...

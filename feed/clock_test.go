@@ -122,7 +122,7 @@ func prove(t *testing.T, v *View) {
 	t.Helper()
 	history, cursor, _ := v.place()
 	v.store.set(time.Now(), v.clock.now())
-	if !v.extend(history, cursor, lease{sent: v.clock.now()}) {
+	if !v.extend(history, cursor, v.lease.Load(), lease{sent: v.clock.now()}) {
 		t.Fatal("the view does not take the proof of its own place")
 	}
 }

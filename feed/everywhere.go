@@ -10,8 +10,14 @@ import (
 // Everywhere returns when no process accepts any more what ended up to a
 // position of the log: when every node that may answer from memory has
 // acknowledged it, or its lease has certainly ended. That takes
-// store.Longest(bound) at most, whatever fails: then no lease from before the
-// end is left. Nodes whose bound is another are waited for as long as theirs.
+// store.Longest(bound) at most, where bound is the longest of all nodes: then no
+// lease from before the end is left. A node whose bound is longer is waited for
+// as long as the store tells; while the store can't tell, nobody knows of it. A
+// store that tells late, and only then of a node that goes on without
+// acknowledging, can make it twice as long.
+//
+// It rests on the store's clock, besides this process's own: one that is set
+// forward between a beat and here shortens the wait for that node.
 //
 // Call it after the end was committed. It goes on when ctx ends: what it
 // promises is only true at its end.

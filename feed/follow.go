@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,9 +66,10 @@ type Follower struct {
 	OnBeat  func()
 	OnNudge func()
 
-	turn chan struct{} // held by who beats
-	last outcome       // of the latest beat; guarded by turn
-	now  chan struct{} // rouses the beat
+	turn      chan struct{} // held by who beats
+	last      outcome       // of the latest beat; guarded by turn
+	now       chan struct{} // rouses the beat
+	lostPlace bool          // the latest beat has found it, and said so; guarded by turn
 }
 
 // NewFollower makes the follower of a view. The logger is told when the lease
@@ -109,29 +111,35 @@ func (f *Follower) beats(ctx context.Context) {
 		begun := f.view.clock.now()
 		err := f.Beat(ctx)
 		wait := interval - (f.view.clock.now() - begun)
-		if err != nil && ctx.Err() == nil {
-			wait = min(interval/8<<min(failures, 3), interval)
-			f.failed(err, wait, failures)
-			failures++
-		} else if err == nil {
-			if failures > 0 {
-				f.log.Info("the log of ended sessions is followed again", "failures", failures)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if failures == 0 {
+				f.log.Warn("the log of ended sessions could not be followed; checks will ask the store when the lease ends", "error", err)
 			}
+			wait = min(interval/8<<min(failures, 3), interval)
+			failures++
+		case failures > 0:
+			f.log.Info("the log of ended sessions is followed again", "failures", failures)
 			failures = 0
 		}
+		f.lapse(err, wait)
 		f.pause(ctx, wait)
 	}
 }
 
-// failed tells those who wait for it that the lease ends, once it does before
+// leastPatience is how long a beat is waited for at least, as a part of the
+// bound.
+const leastPatience = 20
+
+// lapse tells those who wait for it that the lease ends, once it may before
 // another proof can come.
-func (f *Follower) failed(err error, wait time.Duration, failures int) {
-	if failures == 0 {
-		f.log.Warn("the log of ended sessions could not be read; checks will ask the store when the lease ends", "error", err)
+func (f *Follower) lapse(err error, wait time.Duration) {
+	if f.OnLapse == nil || f.view.Status().Left > wait+f.view.config.Bound/leastPatience {
+		return
 	}
-	if f.OnLapse != nil && f.view.Status().Left <= wait {
-		f.OnLapse(err)
-	}
+	f.OnLapse(cmp.Or(err, errStale))
 }
 
 // pause waits, until somebody needs a beat.
@@ -154,19 +162,26 @@ func (f *Follower) BeatNow() {
 	}
 }
 
-// patience is how long one answer is waited for. Half a bound, so that after a
-// connection that hangs there is time for another; and not past the end of the
-// lease, so that those who wait for that are told.
-func (f *Follower) patience() time.Duration {
-	bound := f.view.config.Bound
+// untilLapse bounds a beat, which may read many pages, by the end of the lease,
+// so that those who wait for that are told. Where there is none, there is time.
+func (f *Follower) untilLapse(ctx context.Context) (context.Context, context.CancelFunc) {
 	if left := f.view.Status().Left; left > 0 {
-		return min(bound/2, max(left, bound/20))
+		return context.WithTimeout(ctx, max(left, f.view.config.Bound/leastPatience))
 	}
-	return bound / 2
+	return context.WithCancel(ctx)
 }
 
-// maxPages bounds how much is caught up at once.
-const maxPages = 1000
+// patience is how long one answer is waited for: after a connection that hangs
+// there is time for another.
+func (f *Follower) patience() time.Duration { return f.view.config.Bound / 2 }
+
+const (
+	// maxPages bounds how much is caught up at once.
+	maxPages = 1000
+
+	// snapshotPatience is how long a snapshot is waited for. It may be 50 MB.
+	snapshotPatience = time.Minute
+)
 
 // Beat catches up with the source and asks for a proof of it. Run does so again
 // and again. It is safe for concurrent use: beats take turns.
@@ -218,7 +233,7 @@ func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
 		if cursor.Pos >= pos {
 			return
 		}
-		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
+		news, err := f.follow(ctx, cursor)
 		if err != nil || f.view.apply(history, cursor, news.Entries) != nil || len(news.Entries) == 0 {
 			break
 		}
@@ -244,23 +259,27 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 		f.view.Drop()
 	}
 	f.view.set.prune(f.view.Now())
-	rebuilt := false
+	ctx, cancel := f.untilLapse(ctx)
+	defer cancel()
 	begun := f.view.clock.now()
+	rebuilt := false // once is enough: a source may contradict itself forever
 	for range maxPages {
 		if _, _, synced := f.view.place(); !synced {
 			if err := f.rebuild(ctx); err != nil {
 				return err
 			}
+			rebuilt = true
 		}
 		proven, err := f.beat(ctx)
 		switch {
-		case rebuilt && err != nil:
-			return err
-		case errors.Is(err, store.ErrUnknownCursor), errors.Is(err, errGap):
-			rebuilt = true
-			f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
+		case !rebuilt && (errors.Is(err, store.ErrUnknownCursor) || errors.Is(err, errGap)):
+			if !f.lostPlace {
+				f.log.Warn("the log of ended sessions does not go on where it was; it is read anew", "why", err)
+			}
+			f.lostPlace, rebuilt = true, true
 			err = f.rebuild(ctx)
 		case proven && err == nil:
+			f.lostPlace = false
 			err = f.giveBack(ctx, begun)
 			if f.OnBeat != nil {
 				f.OnBeat()
@@ -279,6 +298,7 @@ func (f *Follower) beatThrough(ctx context.Context) error {
 func (f *Follower) beat(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.patience())
 	defer cancel()
+	held := f.view.lease.Load()
 	history, cursor, _ := f.view.place()
 	acked := cursor.Pos
 	if f.Acked != nil {
@@ -299,8 +319,8 @@ func (f *Follower) beat(ctx context.Context) (bool, error) {
 	if err := f.view.apply(history, cursor, news.Entries); err != nil {
 		return false, err
 	}
-	proven := f.view.extend(history, news.Head, lease{sent: sent, age: age, proved: news.Now.Add(-age)})
-	if !proven && len(news.Entries) == 0 {
+	proven := f.view.extend(history, news.Head, held, lease{sent: sent, age: age, proved: news.Now.Add(-age)})
+	if _, at, _ := f.view.place(); !proven && at == cursor {
 		return false, errGap // it names a head and does not lead there
 	}
 	return proven, nil
@@ -309,6 +329,8 @@ func (f *Follower) beat(ctx context.Context) (bool, error) {
 // rebuild begins anew with a snapshot.
 func (f *Follower) rebuild(ctx context.Context) error {
 	sent := f.view.clock.now()
+	ctx, cancel := context.WithTimeout(ctx, snapshotPatience)
+	defer cancel()
 	snapshot, err := f.source.Snapshot(ctx)
 	if err != nil {
 		return err
@@ -372,9 +394,7 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, after store.Cursor,
 		return // the first beat is about to read everything
 	}
 	if entries == nil {
-		ctx, cancel := context.WithTimeout(ctx, f.patience())
-		defer cancel()
-		news, err := f.source.Follow(ctx, cursor, store.MaxBatch)
+		news, err := f.follow(ctx, cursor)
 		if err != nil {
 			f.BeatNow() // which will see for itself, and say what is wrong
 			return
@@ -388,6 +408,13 @@ func (f *Follower) hinted(ctx context.Context, h store.Hint, after store.Cursor,
 	if err != nil || h == store.BeatNow {
 		f.BeatNow()
 	}
+}
+
+// follow reads a page without asking for a proof.
+func (f *Follower) follow(ctx context.Context, after store.Cursor) (store.News, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.patience())
+	defer cancel()
+	return f.source.Follow(ctx, after, store.MaxBatch)
 }
 
 func pause(ctx context.Context, d time.Duration) {

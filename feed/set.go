@@ -3,6 +3,7 @@ package feed
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 	"sync"
@@ -65,12 +66,20 @@ func (s *set) shard(h uint64) (*shard, uint64) {
 }
 
 func (s *set) contains(id store.SID) bool {
+	if id.IsZero() {
+		return false // it would be found in each free slot
+	}
 	sh, h := s.shard(s.hash(&id))
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
+	return sh.holds(&id, h, math.MinInt64)
+}
+
+// holds reports whether a bucket that is kept until then, or longer, has the id.
+func (sh *shard) holds(id *store.SID, h uint64, until int64) bool {
 	for i := range sh.buckets {
 		b := &sh.buckets[i]
-		if b.slots[b.find(&id, h)] == id {
+		if b.until >= until && b.slots[b.find(id, h)] == *id {
 			return true
 		}
 	}
@@ -83,28 +92,26 @@ func (s *set) add(id store.SID, expires time.Time) bool {
 	if id.IsZero() {
 		return true // nobody's
 	}
-	if s.count.Load() >= s.max {
-		return false
-	}
 	until := bucketEnd(expires)
 	sh, h := s.shard(s.hash(&id))
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if sh.holds(&id, h, until) {
+		return true
+	}
+	if s.count.Load() >= s.max {
+		return false
+	}
 	i := slices.IndexFunc(sh.buckets, func(b bucket) bool { return b.until == until })
 	if i < 0 {
 		sh.buckets = append(sh.buckets, bucket{until: until, slots: make([]store.SID, 4)})
 		i = len(sh.buckets) - 1
 	}
 	b := &sh.buckets[i]
-	slot := b.find(&id, h)
-	if b.slots[slot] == id {
-		return true
-	}
 	if (b.used+1)*4 > len(b.slots)*3 {
 		s.grow(b)
-		slot = b.find(&id, h)
 	}
-	b.slots[slot] = id
+	b.slots[b.find(&id, h)] = id
 	b.used++
 	s.count.Add(1)
 	return true

@@ -320,18 +320,18 @@ func (w *world) healed() {
 	}
 }
 
-// simulate runs worlds. FEED_SEED runs one, as a failure names it.
-func simulate(t *testing.T, from, to uint64) {
-	if s, err := strconv.ParseUint(os.Getenv("FEED_SEED"), 10, 64); err == nil {
-		from, to = s, s+1
+// why: every guarantee of the package, "through cut networks, stopped processes
+// and crashed stores", and failovers that lose the tail of the log. FEED_SEEDS
+// runs more worlds; FEED_SEED one, the one that a failure has named.
+func TestSimulation(t *testing.T) {
+	from, to := uint64(0), uint64(200)
+	if n, err := strconv.ParseUint(os.Getenv("FEED_SEEDS"), 10, 64); err == nil {
+		to = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("FEED_SEED"), 10, 64); err == nil {
+		from, to = n, n+1
 	}
 	for seed := from; seed < to && !t.Failed(); seed++ {
 		synctest.Test(t, func(t *testing.T) { newWorld(t, seed).run() })
 	}
-}
-
-// why: every guarantee of the package, "through cut networks, stopped processes
-// and crashed stores", and failovers that lose the tail of the log.
-func TestSimulation(t *testing.T) {
-	simulate(t, 0, 600)
 }

@@ -195,8 +195,12 @@ func (r remote) Watch(ctx context.Context, hint func(store.Hint)) error {
 	})
 }
 
+// draw draws how much is amiss: nothing, once the link has healed.
 func (l *link) draw(n int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.healed {
+		return 0
+	}
 	return l.rng.IntN(n)
 }

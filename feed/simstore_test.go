@@ -51,12 +51,15 @@ func headOf(log []store.Entry) store.Cursor {
 	return log[len(log)-1].Cursor
 }
 
+// simPage is how many entries an answer has at most, so that some take two.
+const simPage = 2
+
 // follow answers from a log: the store's, or an older one that a replica has.
 func follow(log []store.Entry, after store.Cursor, limit int) (store.News, error) {
 	if after.Pos > uint64(len(log)) || headOf(log[:after.Pos]) != after {
 		return store.News{}, store.ErrUnknownCursor
 	}
-	entries := log[after.Pos:]
+	entries, limit := log[after.Pos:], min(limit, simPage)
 	return store.News{Entries: slices.Clone(entries[:min(limit, len(entries))]), Head: headOf(log), Now: time.Now()}, nil
 }
 

@@ -46,8 +46,10 @@ const recentEntries = 1 << 16
 const defaultEntries = 32 << 20
 
 var (
-	errGap  = errors.New("feed: the entries do not follow on what is known")
-	errFull = errors.New("feed: more ended sessions than Config.MaxEntries: raise it")
+	errGap   = errors.New("feed: the entries do not follow on what is known")
+	errKind  = errors.New("feed: the log holds an entry of a kind that this version does not know: update it")
+	errStale = errors.New("feed: the proofs are too old when they come: look at the source's own")
+	errFull  = errors.New("feed: more ended sessions than Config.MaxEntries: raise it")
 )
 
 // A View is what one process knows of ended sessions. Make it with [NewView],
@@ -87,7 +89,12 @@ type lease struct {
 type awaited struct {
 	store.Entry
 	since instant
+	given int // so many times
 }
+
+// maxGiven is how often an entry is given back. A store may have it all the same
+// and not tell: one that is expired there, and not yet here.
+const maxGiven = 5
 
 // NewView returns a view that knows nothing and proves nothing.
 func NewView(c Config) *View {
@@ -218,6 +225,8 @@ func (v *View) note(e store.Entry) error {
 		if v.Cut().Before(e.Session.Time()) {
 			v.cut.Store(&e)
 		}
+	default:
+		return errKind
 	}
 	if v.config.OnEnd != nil {
 		v.config.OnEnd(e)
@@ -327,7 +336,7 @@ func (v *View) missing(snapshot store.News) []store.Entry {
 }
 
 // await is called with v.mu held.
-func (v *View) await(e store.Entry) { v.awaited[e.Session] = awaited{e, v.clock.now()} }
+func (v *View) await(e store.Entry) { v.awaited[e.Session] = awaited{Entry: e, since: v.clock.now()} }
 
 // lost returns what a proof did not bring that was asked for at that instant,
 // and should have. (Where it was asked for in between, nothing is lost, and
@@ -356,11 +365,14 @@ func (v *View) gaveBack(entries []store.Entry, taken bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, e := range entries {
-		switch _, awaited := v.awaited[e.Session]; {
-		case !taken:
+		a, ok := v.awaited[e.Session]
+		a.given++
+		a.since = v.clock.now()
+		switch {
+		case !taken, a.given == maxGiven:
 			delete(v.awaited, e.Session)
-		case awaited:
-			v.await(e)
+		case ok:
+			v.awaited[e.Session] = a
 		}
 	}
 }
@@ -377,15 +389,19 @@ func (v *View) entries() []store.Entry {
 // extend takes a proof, that the view held everything up to head when it was
 // asked for, age before sent. It returns false where the view has not come that
 // far: apply first, rely on it second.
-func (v *View) extend(history uint64, head store.Cursor, l lease) bool {
+//
+// The lease that was held before the question is the one that it extends: if it
+// was dropped since, for whatever reason, the proof may be from before that.
+func (v *View) extend(history uint64, head store.Cursor, held *lease, l lease) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if history != v.history || !v.recent.has(head) || head.Pos < v.floor {
 		return false
 	}
+	l.age = max(l.age, 0) // a proof from the future is one from now
 	l.until = l.sent + v.config.Bound - l.age
-	if l.until > v.lease.Load().until {
-		v.lease.Store(&l)
+	if l.until > held.until {
+		v.lease.CompareAndSwap(held, &l)
 	}
 	return true
 }

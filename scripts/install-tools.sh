@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks, and says so: a headless
 # browser for the end-to-end tests, npm for the accessibility checker that runs
-# in it, a C compiler for the race detector, and the database servers that the
-# stores are tested on. The tests start servers of their own, and leave alone
-# those that the system runs. Go itself comes from https://go.dev/dl; the
-# version is in go.mod.
+# in it, a C compiler for the race detector and the model, the model checker Spin,
+# and the database servers that the stores are tested on. The tests start servers
+# of their own, and leave alone those that the system runs. Go itself comes from
+# https://go.dev/dl; the version is in go.mod.
 set -eu
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -21,6 +21,8 @@ need gcc gcc
 need pgrep procps
 need redis-server redis-server
 have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
+need spin spin
 
 if [ -z "$missing" ]; then exit 0; fi
 

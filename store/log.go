@@ -69,8 +69,8 @@ type Beat struct {
 // A Holder is a node that may answer from memory.
 type Holder struct {
 	Node  NodeID
-	Acked uint64    // the largest that it has told
-	Until time.Time // by the store's clock: its latest beat, and its bound with the error of clocks
+	Acked uint64    // what its latest beat told
+	Until time.Time // by the store's clock: a beat, and its bound with the error of clocks; of all its beats the latest
 }
 
 // ClockError is how far, at most, the rates of two clocks differ: ρ.

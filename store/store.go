@@ -66,9 +66,9 @@ const (
 	MaxText      = 512     // Session.UserAgent, Session.Address, Session.Methods
 	MaxValues    = 1 << 20 // the values of one session, encoded
 	MaxDocument  = 1 << 20 // one document
-	MaxBatch     = 10_000  // the entries of one Follow, the rows of one List
+	MaxBatch     = 10_000  // the entries of one Follow, Beat or Merge, the rows of one List
 	MaxTouchSize = 4096    // the touches of one Touch
-	MaxHolders   = 4096    // the nodes of one store
+	MaxHolders   = 4096    // the nodes on record at one time
 )
 
 // A Store keeps sessions, the log of those that ended, and a few small
@@ -161,12 +161,15 @@ type Store interface {
 	// answer from memory, and returns what Follow returns, with the head as it
 	// is after that. Whatever appends to the log later sees the node in Holders.
 	//
-	// Errors: as Follow. Then the node is not on record.
+	// Errors: as Follow, and ErrFull where MaxHolders others are on record. Then
+	// the node is not put on record; what an earlier beat put there stays, since
+	// the lease that it earned still runs.
 	Beat(ctx context.Context, b Beat) (News, error)
 
 	// Holders returns the nodes that may answer from memory, as their latest
 	// beats told, and the store's time. Those whose Until has passed may be
-	// left out.
+	// left out. Whoever ends a session and waits for them keeps the Until that
+	// he saw first after the end: what moves it on is a beat that has seen it.
 	Holders(ctx context.Context) ([]Holder, time.Time, error)
 
 	// Watch calls hint soon after the log has grown or Nudge was called, by any
@@ -183,9 +186,12 @@ type Store interface {
 	// by a failover or a restore: it ends the sessions that they name, and
 	// appends those that the log does not hold and that have not expired, with
 	// the same Expires and new positions and ids. The log is a set that only
-	// grows, so merging is safe, and merging again changes nothing. For an entry
-	// of kind AllEnded that the log does not hold it does what EndAll does,
-	// retaining until that entry expires, and appends the entry as well.
+	// grows, so merging is safe, and merging again changes nothing. It holds an
+	// entry if it has one of the same Kind for the same Session that has not
+	// expired. What has expired is passed over, and ends nothing.
+	//
+	// For an entry of kind AllEnded that the log does not hold it does what EndAll
+	// does, retaining until that entry expires, and appends the entry as well.
 	//
 	// Error: ErrTooLarge where there are more than MaxBatch.
 	Merge(ctx context.Context, entries []Entry) error

@@ -15,13 +15,13 @@ type keysCmd struct {
 // withKeys runs do with a manager that has the signing keys of the store.
 func (o *options) withKeys(ctx context.Context, do func(*counterfoil.Manager) error) error {
 	return o.withStore(ctx, func(s store.Store) error {
-		secret, path, made, err := o.loadSecret()
+		file, err := o.loadSecret()
 		if err != nil {
 			return err
 		}
 		// How long the servers' tokens live is not known here, so the old key is
 		// kept for as long as any can.
-		err = manage(counterfoil.Config{Store: s, Secret: (*[32]byte)(secret), TokenLife: counterfoil.MaxTokenLife}, do)
-		return explainKeys(err, path, made)
+		err = manage(counterfoil.Config{Store: s, Secret: (*[32]byte)(file.secret), TokenLife: counterfoil.MaxTokenLife}, do)
+		return file.explain(err)
 	})
 }

@@ -16,20 +16,20 @@ type logVerifyCmd struct {
 }
 
 func (c *logVerifyCmd) Run(_ context.Context, o *options) error {
-	secret, _, _, err := o.loadSecret()
+	file, err := o.loadSecret()
 	if err != nil {
 		return err
 	}
 	var log io.Reader = os.Stdin
 	if c.File != "" {
-		file, err := os.Open(c.File)
+		opened, err := os.Open(c.File)
 		if err != nil {
 			return usageError{err}
 		}
-		defer file.Close()
-		log = file
+		defer opened.Close()
+		log = opened
 	}
-	lines, runs, err := verifyLog(log, secret)
+	lines, runs, err := verifyLog(log, file.secret)
 	if err != nil {
 		return err
 	}

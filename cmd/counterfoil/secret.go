@@ -18,28 +18,43 @@ import (
 // hexadecimal digits.
 type secret [32]byte
 
+// A secretFile is a secret, and where it is.
+type secretFile struct {
+	*secret
+	path string
+	made bool // just now
+}
+
 // loadSecret reads the secret of --secret-file, or makes one where the file is
 // missing.
-func (o *options) loadSecret() (s *secret, path string, made bool, err error) {
-	path = o.SecretFile
-	if path == "" {
+func (o *options) loadSecret() (f secretFile, err error) {
+	f.path = o.SecretFile
+	if f.path == "" {
 		p, err := o.storePlace()
 		if err != nil {
-			return nil, "", false, err
+			return f, err
 		}
-		path = p.besideDatabase(defaultSecret)
+		f.path = p.besideDatabase(defaultSecret)
 	}
-	s, err = readSecret(path)
+	f.secret, err = readSecret(f.path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return s, path, false, err
+		return f, err
 	}
-	if err := makeSecret(path); err == nil {
-		made = true
+	if err := makeSecret(f.path); err == nil {
+		f.made = true
 	} else if !errors.Is(err, fs.ErrExist) { // another process was faster
-		return nil, path, false, usagef("secret file: %w", err)
+		return f, usagef("secret file: %w", err)
 	}
-	s, err = readSecret(path)
-	return s, path, made, err
+	f.secret, err = readSecret(f.path)
+	return f, err
+}
+
+// forget takes a secret away that was made just now, and not used.
+func (f secretFile) forget() error {
+	if !f.made {
+		return nil
+	}
+	return os.Remove(f.path)
 }
 
 func readSecret(path string) (*secret, error) {
@@ -100,16 +115,16 @@ func makeSecret(path string) error {
 	return copySecret(s, path)
 }
 
-// explainKeys turns "the secret does not open the keys" into what to do about
-// it. A secret that was made just now, and does not fit, is taken away again.
-func explainKeys(err error, path string, made bool) error {
+// explain turns "the secret does not open the keys" into what to do about it. A
+// secret that was made just now, and does not fit, is taken away again.
+func (f secretFile) explain(err error) error {
 	if !errors.Is(err, token.ErrWrongSecret) {
 		return err
 	}
-	if !made {
-		return usagef("the secret in %s does not open the signing keys in the store: give the right one by --secret-file", path)
+	if !f.made {
+		return usagef("the secret in %s does not open the signing keys in the store: give the right one by --secret-file", f.path)
 	}
 	return errors.Join(
-		usagef("there is no secret file %s, and the signing keys in the store need the one that sealed them: give it by --secret-file", path),
-		os.Remove(path))
+		usagef("there is no secret file %s, and the signing keys in the store need the one that sealed them: give it by --secret-file", f.path),
+		f.forget())
 }

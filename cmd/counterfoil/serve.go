@@ -23,6 +23,7 @@ type serveCmd struct {
 	PublicURL    string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
 	InsecureHTTP bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
 	Bound        time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
+	Canary       time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it; /readyz tells. Default: never (${env})."`
 	TokenLife    time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
 	Idle         time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
 	Lifetime     time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
@@ -38,6 +39,9 @@ func (c *serveCmd) Validate() error {
 			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
 		}
 	}
+	if c.Canary < 0 {
+		return errors.New("--canary takes a time, such as 10s, or 0 for never")
+	}
 	if c.MaxSessions < 0 {
 		return errors.New("--max-sessions takes a number, or 0 for no limit")
 	}
@@ -45,23 +49,31 @@ func (c *serveCmd) Validate() error {
 }
 
 func (c *serveCmd) Run(ctx context.Context, o *options) (err error) {
-	sessions, err := o.openStore(ctx)
+	secret, err := o.loadSecret()
 	if err != nil {
 		return err
 	}
+	if !term.IsTerminal(int(os.Stderr.Fd())) { // a person reads: nothing is kept
+		// Before the stores are opened, which may warn.
+		slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret.secret), nil)))
+	}
+	sessions, err := o.openStore(ctx)
+	if err != nil {
+		return errors.Join(err, secret.forget())
+	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
 	return o.withAccounts(ctx, func(accounts *account.Accounts) error {
-		return c.serve(ctx, o, sessions, accounts)
+		return c.serve(ctx, secret, sessions, accounts)
 	})
 }
 
-func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, accounts *account.Accounts) (err error) {
+func (c *serveCmd) serve(ctx context.Context, secret secretFile, sessions store.Store, accounts *account.Accounts) (err error) {
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return usagef("listen: %w", err)
 	}
 	defer listener.Close() // Serve has closed it already, unless we don't get there
-	s, local, err := c.newServer(o, listener.Addr(), sessions, accounts)
+	s, local, err := c.newServer(secret, listener.Addr(), sessions, accounts)
 	if err != nil {
 		return err
 	}
@@ -79,26 +91,19 @@ func (c *serveCmd) serve(ctx context.Context, o *options, sessions store.Store, 
 }
 
 // newServer makes the server and returns the address to open on this machine.
-func (c *serveCmd) newServer(o *options, addr net.Addr, sessions store.Store, accounts *account.Accounts) (*server.Server, string, error) {
-	secret, path, made, err := o.loadSecret()
-	if err != nil {
-		return nil, "", err
-	}
-	if !term.IsTerminal(int(os.Stderr.Fd())) { // a person reads: nothing is kept
-		slog.SetDefault(slog.New(slog.NewTextHandler(newChain(os.Stderr, secret), nil)))
-	}
+func (c *serveCmd) newServer(secret secretFile, addr net.Addr, sessions store.Store, accounts *account.Accounts) (*server.Server, string, error) {
 	a, err := c.address(addr.(*net.TCPAddr))
 	if err != nil {
 		return nil, "", err
 	}
 	s, err := server.New(server.Config{
-		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret)),
+		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret.secret)),
 		Accounts:       accounts,
 		TrustedProxies: c.TrustedProxy,
 		Logger:         slog.Default(),
 	})
 	if err != nil {
-		return nil, "", usageError{explainKeys(err, path, made)}
+		return nil, "", usageError{secret.explain(err)}
 	}
 	return s, a.open, nil
 }
@@ -114,6 +119,7 @@ func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]b
 		MaxSessions:  c.MaxSessions,
 		TokenLife:    c.TokenLife,
 		Bound:        c.Bound,
+		Canary:       c.Canary,
 	}
 	if c.MaxSessions == 0 {
 		config.MaxSessions = -1 // no limit; there, zero is the default

@@ -5,65 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
-	"strings"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server"
 	"github.com/counterfoil/counterfoil/server/account"
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
+	"github.com/counterfoil/counterfoil/store/postgres"
+	"github.com/counterfoil/counterfoil/store/redis"
 	"github.com/counterfoil/counterfoil/store/sqlite"
 )
-
-const (
-	defaultDatabase = "counterfoil.db"
-	defaultSecret   = "counterfoil.secret"
-)
-
-// A place is a parsed --store or --accounts. An empty path is memory.
-type place struct{ path string }
-
-func (p place) inMemory() bool { return p.path == "" }
-
-// parsePlace reads the value of a flag. It does not repeat the value of kinds
-// that carry a password.
-func parsePlace(what, value string) (place, error) {
-	kind, rest, ok := strings.Cut(value, ":")
-	switch {
-	case ok && kind == "sqlite" && rest != "":
-		return place{rest}, nil
-	case ok && kind == "memory" && rest == "":
-		return place{}, nil
-	case ok && kind == "postgres", ok && kind == "postgresql", ok && kind == "redis":
-		return place{}, usagef("%s: %s is not in this version: use sqlite:PATH", what, kind)
-	case !ok:
-		return place{}, usagef("unknown %s %q (did you mean sqlite:%s?)", what, value, value)
-	case kind == "sqlite":
-		return place{}, usagef("unknown %s %q (did you mean sqlite:%s?)", what, value, defaultDatabase)
-	}
-	if meant := closest(kind, []string{"sqlite", "memory"}); meant == "memory" {
-		return place{}, usagef("unknown %s %q (did you mean memory:?)", what, value)
-	}
-	return place{}, usagef("unknown %s %q (did you mean sqlite:%s?)", what, value, rest)
-}
-
-func (o *options) storePlace() (place, error) { return parsePlace("store", o.Store) }
-
-func (o *options) accountsPlace() (place, error) {
-	if o.Accounts == "" {
-		p, err := o.storePlace()
-		if p.inMemory() {
-			p.path = defaultDatabase
-		}
-		return p, err
-	}
-	p, err := parsePlace("accounts", o.Accounts)
-	if err == nil && p.inMemory() {
-		return p, usagef("accounts can't be kept in memory: use sqlite:PATH")
-	}
-	return p, err
-}
 
 // openStore opens where the sessions are.
 func (o *options) openStore(ctx context.Context) (store.Store, error) {
@@ -71,12 +22,19 @@ func (o *options) openStore(ctx context.Context) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.inMemory() {
+	var s store.Store
+	switch p.kind {
+	case inMemory:
 		return memory.New(memory.Config{}), nil
+	case inSQLite:
+		s, err = sqlite.Open(ctx, p.at, sqlite.Config{})
+	case inPostgres:
+		s, err = postgres.Open(ctx, p.at, postgres.Config{})
+	case inRedis:
+		s, err = redis.Open(ctx, p.at, redis.Config{})
 	}
-	s, err := sqlite.Open(ctx, p.path, sqlite.Config{})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, p.cannotOpen("store", err)
 	}
 	return s, nil
 }
@@ -87,9 +45,13 @@ func (o *options) openAccounts(ctx context.Context) (*account.Accounts, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := account.Open(ctx, p.path, account.Config{ContextWords: []string{"counterfoil"}})
+	open := account.Open
+	if p.kind == inPostgres {
+		open = account.OpenPostgres
+	}
+	a, err := open(ctx, p.at, account.Config{ContextWords: []string{"counterfoil"}})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, p.cannotOpen("accounts", err)
 	}
 	return a, nil
 }
@@ -101,7 +63,7 @@ func (o *options) withStore(ctx context.Context, do func(store.Store) error) (er
 	if err != nil {
 		return err
 	}
-	if p.inMemory() {
+	if p.kind == inMemory {
 		return usagef("store memory: lives in its server alone: use the store that the server uses, such as sqlite:%s", defaultDatabase)
 	}
 	s, err := o.openStore(ctx)
@@ -153,13 +115,4 @@ func (o *options) withUser(ctx context.Context, name string, do func(*account.Ac
 		}
 		return do(a, user)
 	})
-}
-
-// besideDatabase is a file in the directory of the database, or in the working
-// directory where there is none.
-func (p place) besideDatabase(name string) string {
-	if p.inMemory() {
-		return name
-	}
-	return filepath.Join(filepath.Dir(p.path), name)
 }

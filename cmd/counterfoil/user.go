@@ -32,7 +32,7 @@ func (o *options) endSessions(ctx context.Context, a *account.Accounts, c accoun
 	if err != nil {
 		return err
 	}
-	if p.inMemory() {
+	if p.kind == inMemory {
 		_, err := fmt.Printf("%s; a running server ends the sessions within 2 seconds\n", done)
 		return err
 	}

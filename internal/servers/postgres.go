@@ -141,6 +141,64 @@ func (s *PostgresServer) configured(ctx context.Context) (at time.Time, err erro
 	return at, err
 }
 
+// Standby starts a server that follows this one and can take its place. It
+// ends with the test.
+func (s *PostgresServer) Standby() *PostgresServer {
+	s.tb.Helper()
+	dir, err := newDir("standby")
+	s.check(err)
+	port, err := freePort()
+	s.check(err)
+	standby := &PostgresServer{tb: s.tb, dir: dir, port: port, password: s.password, settings: maps.Clone(s.settings)}
+	s.tb.Cleanup(func() { s.check(standby.remove()) })
+	program, err := postgresProgram("pg_basebackup")
+	s.check(err)
+	cmd := exec.Command(program, "--pgdata", standby.data(), "--dbname", s.url("postgres"), "--checkpoint", "fast", "--wal-method", "stream", "--no-sync")
+	s.check(confine(cmd))
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.check(fmt.Errorf("pg_basebackup: %w: %s", err, out))
+	}
+	signal := filepath.Join(standby.data(), "standby.signal")
+	s.check(errors.Join(os.WriteFile(signal, nil, 0o600), giveAway(signal)))
+	standby.settings["primary_conninfo"] = fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s", s.port, s.password)
+	standby.Start()
+	return standby
+}
+
+// Promote has a standby take the place of the server that it follows, and
+// returns when it takes writes.
+func (s *PostgresServer) Promote() {
+	s.tb.Helper()
+	s.check(s.admin(s.tb.Context(), func(c *pgx.Conn) error {
+		var promoted bool
+		err := c.QueryRow(s.tb.Context(), `SELECT pg_promote()`).Scan(&promoted)
+		if err == nil && !promoted {
+			err = errors.New("the standby was not promoted in time")
+		}
+		return err
+	}))
+}
+
+// Same returns the URL of the same database on this server, from that on another.
+func (s *PostgresServer) Same(database string) string {
+	u, err := url.Parse(database)
+	s.check(err)
+	return s.url(strings.TrimPrefix(u.Path, "/"))
+}
+
+// Hosts joins the URLs of a database on several servers into one.
+func Hosts(first string, more ...string) string {
+	head, tail, _ := strings.Cut(first, "@")
+	hosts, path, _ := strings.Cut(tail, "/")
+	for _, m := range more {
+		_, m, _ = strings.Cut(m, "@")
+		host, _, _ := strings.Cut(m, "/")
+		hosts += "," + host
+	}
+	return head + "@" + hosts + "/" + path
+}
+
 // A Backup is a copy of a server's data.
 type Backup struct{ dir string }
 
@@ -218,8 +276,11 @@ func (s *PostgresServer) initialize() error {
 	return err
 }
 
+// postgresProgram finds a program beside the server. What is in PATH under its
+// name may be a script that chooses a version.
 func postgresProgram(name string) (string, error) {
-	return find(name, "apt-get install postgresql", "/usr/lib/postgresql/*/bin")
+	server, err := find("postgres", "apt-get install postgresql", "/usr/lib/postgresql/*/bin")
+	return filepath.Join(filepath.Dir(server), name), err
 }
 
 func (s *PostgresServer) data() string { return filepath.Join(s.dir, "data") }
@@ -245,15 +306,26 @@ func (s *PostgresServer) start() (err error) {
 	if err := s.writeSettings(); err != nil {
 		return err
 	}
-	cmd := exec.Command(program, "-D", s.data(), "-p", strconv.Itoa(s.port))
-	cmd.Dir = s.dir
-	if s.process, err = start(cmd, filepath.Join(s.dir, "log")); err != nil {
-		return err
+	for range startAttempts {
+		cmd := exec.Command(program, "-D", s.data(), "-p", strconv.Itoa(s.port))
+		cmd.Dir = s.dir
+		if s.process, err = start(cmd, filepath.Join(s.dir, "log")); err != nil {
+			return err
+		}
+		if err = s.process.waitReady(func(ctx context.Context) error {
+			return s.admin(ctx, func(c *pgx.Conn) error { return c.Ping(ctx) })
+		}); !errors.Is(err, errEnded) {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	return s.process.waitReady(func(ctx context.Context) error {
-		return s.admin(ctx, func(c *pgx.Conn) error { return c.Ping(ctx) })
-	})
+	return err
 }
+
+// startAttempts is how often a start is tried that fails at once: of a server
+// that was killed the last process may not be gone, or somebody has the port for
+// a moment.
+const startAttempts = 20
 
 func (s *PostgresServer) stop() error {
 	if s.process == nil {

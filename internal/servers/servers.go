@@ -114,6 +114,8 @@ func (p *process) stop(signal os.Signal) error {
 	}
 }
 
+var errEnded = errors.New("the server ended while it started")
+
 // waitReady asks until the server answers.
 func (p *process) waitReady(ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
@@ -125,7 +127,7 @@ func (p *process) waitReady(ready func(context.Context) error) error {
 		}
 		select {
 		case <-p.exited:
-			return fmt.Errorf("the server ended while it started (%w)", err)
+			return fmt.Errorf("%w: %w", errEnded, err)
 		case <-ctx.Done():
 			return fmt.Errorf("the server is not ready after %v: %w", startTime, err)
 		case <-time.After(20 * time.Millisecond):

@@ -1,8 +1,8 @@
 // Package account keeps the users of the server: their names and passwords,
 // the throttles on guessing, and the devices that a user is known by.
 //
-// For most uses, call [Open], [Accounts.Authenticate] at a login, and
-// [Accounts.ChangePassword] when the user wants another password.
+// For most uses, call [Open] or [OpenPostgres], [Accounts.Authenticate] at a
+// login, and [Accounts.ChangePassword] when the user wants another password.
 //
 // Whoever changes a password, or disables or deletes a user, gets a [Cutoff]:
 // the user's sessions are to be ended, and the debt is on record, in the same
@@ -13,18 +13,11 @@ package account
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/ncruces/go-sqlite3/driver"
 )
 
 // The errors that callers tell apart. See also [PasswordError] and
@@ -52,7 +45,7 @@ var (
 	ErrNotEmpty = errors.New("account: there is a user already")
 )
 
-// Config holds the options of [Open]. Its zero value works.
+// Config holds the options of [Open] and [OpenPostgres]. Its zero value works.
 type Config struct {
 	// ContextWords are words that a guesser would try here: the service's
 	// name, its host. A password that rests on them is refused (ASVS 6.2.11).
@@ -66,12 +59,12 @@ type Config struct {
 }
 
 // Accounts is the users' database. Its methods are safe for concurrent use by
-// many goroutines; many processes may have the same file open.
+// many goroutines; many processes may have the same database open.
 //
 // A method that fails for another reason than the errors above could not reach
 // the database: refuse what was asked for.
 type Accounts struct {
-	db     *sql.DB
+	db     *database
 	hasher *hasher
 	words  []string // Config.ContextWords, and the words in them
 
@@ -84,10 +77,39 @@ type Accounts struct {
 // alone, where it is missing. The file may be the one that holds the sessions:
 // the tables here are named account_… and leave all others alone.
 func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
-	db, err := openFile(path)
+	db, err := openSQLite(path)
 	if err != nil {
 		return nil, fmt.Errorf("account: open %s: %w", path, err)
 	}
+	a, err := newAccounts(ctx, db, config)
+	if err != nil {
+		return nil, fmt.Errorf("account: open %s: %w", path, err)
+	}
+	return a, nil
+}
+
+// OpenPostgres opens a PostgreSQL database that many nodes may share. The URL
+// is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with the parameters of libpq;
+// what it leaves out comes from PGPASSWORD and its like. The tables are in the
+// schema counterfoil, named account_…, and made where they are missing.
+//
+// It works through a pooler that gives each transaction another connection. A
+// server that does not answer within 10 seconds is an error. No error shows the
+// password.
+func OpenPostgres(ctx context.Context, url string, config Config) (*Accounts, error) {
+	db, err := openPostgres(url)
+	if err != nil {
+		return nil, fmt.Errorf("account: open PostgreSQL: %w", err)
+	}
+	a, err := newAccounts(ctx, db, config)
+	if err != nil {
+		return nil, fmt.Errorf("account: open PostgreSQL: %w", err)
+	}
+	return a, nil
+}
+
+// newAccounts owns the database from now on.
+func newAccounts(ctx context.Context, db *database, config Config) (*Accounts, error) {
 	if config.cost == (cost{}) {
 		config.cost = defaultCost
 	}
@@ -103,95 +125,18 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 	for _, w := range config.ContextWords {
 		a.words = append(a.words, wordsOf(w)...)
 	}
-	if err = a.migrate(ctx); err == nil {
+	err := db.migrate(ctx)
+	if err == nil {
 		err = a.purge(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("account: open %s: %w", path, err), db.Close())
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
 // Close closes the database. Attempts under way fail.
-func (a *Accounts) Close() error { return a.db.Close() }
-
-func openFile(path string) (*sql.DB, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	// Whoever may read the database may read its companions, and nobody else:
-	// the driver makes them readable for all. The mode of the write-ahead log
-	// follows the database's (modeof).
-	for _, file := range []string{path, path + "-shm"} {
-		f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if err := f.Close(); err != nil {
-			return nil, err
-		}
-	}
-	query := url.Values{
-		"_txlock": {"immediate"}, // what a transaction reads stays true until it commits
-		"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"},
-	}
-	if runtime.GOOS != "windows" { // where files have no such modes
-		query.Set("modeof", path)
-	}
-	place := filepath.ToSlash(path)
-	if !strings.HasPrefix(place, "/") {
-		place = "/" + place // a drive letter
-	}
-	// SQLite takes a plus sign for itself, not for a space.
-	dsn := url.URL{Scheme: "file", Path: place, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
-	db, err := driver.Open(dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	// SQLite has one writer at a time. Waiting for it here is fair, and ends
-	// with the context; waiting in SQLite is a poll.
-	db.SetMaxOpenConns(1)
-	return db, nil
-}
-
-// write runs do in a transaction that no other writer interleaves with.
-func (a *Accounts) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := a.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // done: the context has ended it
-			err = errors.Join(err, undo)
-		}
-		return err
-	}
-	return tx.Commit()
-}
-
-func (a *Accounts) migrate(ctx context.Context) error {
-	return a.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, sqlSchemaTable); err != nil {
-			return err
-		}
-		var version int
-		if err := tx.QueryRowContext(ctx, sqlSchemaVersion).Scan(&version); err != nil {
-			return err
-		}
-		switch version {
-		case 0:
-			if _, err := tx.ExecContext(ctx, sqlSchema); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, sqlSetSchemaVersion, schemaVersion)
-			return err
-		case schemaVersion:
-			return nil
-		}
-		return fmt.Errorf("the accounts have schema version %d and this program knows %d: use the program that wrote them, or a newer one", version, schemaVersion)
-	})
-}
+func (a *Accounts) Close() error { return a.db.pool.Close() }
 
 // failed says what could not be done because of an error of the database; the
 // package's own errors pass as they are.

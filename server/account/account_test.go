@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"net/netip"
 	"os"
@@ -28,22 +27,26 @@ var (
 // cheap makes the hash cheap where its strength is not the subject.
 var cheap = cost{memory: 8, time: 1, threads: 1}
 
-// open opens accounts with a cheap hash on the file, or on one of its own.
-func open(t testing.TB, path string) *Accounts {
+// open opens accounts with a cheap hash.
+func open(t testing.TB, where string) *Accounts {
 	t.Helper()
-	if path == "" {
-		path = filepath.Join(t.TempDir(), "counterfoil.db")
-	}
-	a, err := Open(t.Context(), path, Config{cost: cheap, ContextWords: []string{"counterfoil"}, HashParallelism: 64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
+	return opened(t)(openWith(t.Context(), where, Config{cost: cheap, ContextWords: []string{"counterfoil"}, HashParallelism: 64}))
+}
+
+// opened closes accounts when the test ends.
+func opened(t testing.TB) func(*Accounts, error) *Accounts {
+	return func(a *Accounts, err error) *Accounts {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	return a
+		t.Cleanup(func() {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return a
+	}
 }
 
 func add(t testing.TB, a *Accounts, name string) User {
@@ -164,24 +167,25 @@ func TestOpenSharesTheFile(t *testing.T) {
 }
 
 func TestOpenManyAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "counterfoil.db")
-	for _, err := range parallel(8, func(int) error {
-		a, err := Open(t.Context(), path, Config{cost: cheap})
-		if err != nil {
-			return err
+	onEach(t, func(t *testing.T, where string) {
+		for _, err := range parallel(8, func(int) error {
+			a, err := openWith(t.Context(), where, Config{cost: cheap})
+			if err != nil {
+				return err
+			}
+			return a.Close()
+		}) {
+			if err != nil {
+				t.Errorf("processes that start together make one database: %v", err)
+			}
 		}
-		return a.Close()
-	}) {
-		if err != nil {
-			t.Errorf("processes that start together make one database: %v", err)
-		}
-	}
+	})
 }
 
 func TestOpenRefuses(t *testing.T) {
 	newer := filepath.Join(t.TempDir(), "newer.db")
 	a := open(t, newer)
-	if _, err := a.db.Exec(`UPDATE account_schema SET version = 99`); err != nil {
+	if _, err := a.db.exec(t.Context(), `UPDATE account_schema SET version = 99`); err != nil {
 		t.Fatal(err)
 	}
 	text := filepath.Join(t.TempDir(), "text.db")
@@ -204,43 +208,45 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestClosedOrEndedContextFailsClosed(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "john")
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if _, err := a.Authenticate(ended, Attempt{Name: "john", Password: good}); !errors.Is(err, context.Canceled) {
-		t.Errorf("with an ended context: %v, want %v", err, context.Canceled)
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for call, err := range map[string]error{
-		"Authenticate":   login(t, a, "john", good, here),
-		"Empty":          second(a.Empty(t.Context())),
-		"Find":           second(a.Find(t.Context(), "john")),
-		"List":           second(a.List(t.Context(), "", 10)),
-		"Add":            second(a.Add(t.Context(), "jane", good)),
-		"Disable":        second(a.Disable(t.Context(), u.ID)),
-		"Enable":         a.Enable(t.Context(), u.ID),
-		"Delete":         second(a.Delete(t.Context(), u.ID)),
-		"SetPassword":    second(a.SetPassword(t.Context(), u.ID, another)),
-		"ChangePassword": second(a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: another})),
-		"RememberDevice": second(a.RememberDevice(t.Context(), u.ID, "")),
-		"PendingCutoffs": second(a.PendingCutoffs(t.Context())),
-		"CutoffDone":     a.CutoffDone(t.Context(), Cutoff{UserID: u.ID, Seq: 1}),
-	} {
-		if err == nil || errors.Is(err, ErrCredentials) || errors.Is(err, ErrNotFound) {
-			t.Errorf("%s on closed accounts: %v, want an error of the database", call, err)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		u := add(t, a, "john")
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if _, err := a.Authenticate(ended, Attempt{Name: "john", Password: good}); !errors.Is(err, context.Canceled) {
+			t.Errorf("with an ended context: %v, want %v", err, context.Canceled)
 		}
-	}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for call, err := range map[string]error{
+			"Authenticate":   login(t, a, "john", good, here),
+			"Empty":          second(a.Empty(t.Context())),
+			"Find":           second(a.Find(t.Context(), "john")),
+			"List":           second(a.List(t.Context(), "", 10)),
+			"Add":            second(a.Add(t.Context(), "jane", good)),
+			"Disable":        second(a.Disable(t.Context(), u.ID)),
+			"Enable":         a.Enable(t.Context(), u.ID),
+			"Delete":         second(a.Delete(t.Context(), u.ID)),
+			"SetPassword":    second(a.SetPassword(t.Context(), u.ID, another)),
+			"ChangePassword": second(a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: another})),
+			"RememberDevice": second(a.RememberDevice(t.Context(), u.ID, "")),
+			"PendingCutoffs": second(a.PendingCutoffs(t.Context())),
+			"CutoffDone":     a.CutoffDone(t.Context(), Cutoff{UserID: u.ID, Seq: 1}),
+		} {
+			if err == nil || errors.Is(err, ErrCredentials) || errors.Is(err, ErrNotFound) {
+				t.Errorf("%s on closed accounts: %v, want an error of the database", call, err)
+			}
+		}
+	})
 }
 
 func second[T any](_ T, err error) error { return err }
 
-func count(t testing.TB, db *sql.DB, query string, args ...any) int {
+func count(t testing.TB, a *Accounts, query string, args ...any) int {
 	t.Helper()
 	var n int
-	if err := db.QueryRow(query, args...).Scan(&n); err != nil {
+	if err := a.db.one(t.Context(), into(&n), query, args...); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -2,10 +2,8 @@ package account
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"net/netip"
-	"time"
 )
 
 // An Attempt is one try to log in.
@@ -48,7 +46,7 @@ type Change struct {
 //
 // Errors: those of [Accounts.Authenticate], and a [*PasswordError].
 func (a *Accounts) ChangePassword(ctx context.Context, c Change) (Cutoff, error) {
-	user, err := findRecord(ctx, a.db, sqlUserByID, c.UserID)
+	user, err := a.db.find(ctx, sqlUserByID, c.UserID)
 	if errors.Is(err, ErrNotFound) {
 		return Cutoff{}, ErrCredentials // deleted since he logged in
 	} else if err != nil {
@@ -65,11 +63,11 @@ func (a *Accounts) ChangePassword(ctx context.Context, c Change) (Cutoff, error)
 	if err != nil {
 		return Cutoff{}, err
 	}
-	cutoff, err := a.cutOff(ctx, user.ID, func(tx *sql.Tx) (sql.Result, error) {
+	cutoff, err := a.cutOff(ctx, user.ID, func(tx *txn) error {
 		if err := forgetPlaces(ctx, tx, user.ID, g); err != nil {
-			return nil, err
+			return err
 		}
-		return tx.ExecContext(ctx, sqlUserChangePassword, hash, millis(time.Now()), user.ID, millis(user.PasswordChanged))
+		return tx.change(ctx, sqlUserChangePassword, hash, millis(tx.now), user.ID, millis(user.PasswordChanged))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return Cutoff{}, ErrCredentials // changed or deleted by somebody else meanwhile

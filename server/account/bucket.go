@@ -68,61 +68,50 @@ func waitAfter(failures, free int) time.Duration {
 	return min(firstWait<<doublings, longestWait)
 }
 
-func countFailure(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) error {
-	b, err := readFailures(ctx, tx, key, now)
+func countFailure(ctx context.Context, tx *txn, key []byte) error {
+	b, err := readFailures(ctx, tx, key)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures+1, millis(now))
+	_, err = tx.exec(ctx, sqlBucketSet, key, b.failures+1, millis(tx.now))
 	return err
 }
 
 // failStale counts attempts that never had an outcome.
-func failStale(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	stale, err := staleAttempts(ctx, tx, now)
-	if err != nil {
-		return err
-	}
-	for _, t := range stale {
-		_, err := tx.ExecContext(ctx, sqlAttemptEnd, t.id)
-		if err := errors.Join(err, countFailure(ctx, tx, t.person, now), countFailure(ctx, tx, t.address, now)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func staleAttempts(ctx context.Context, tx *sql.Tx, now time.Time) ([]ticket, error) {
-	// Those that started in the future are from before the clock was set back.
-	rows, err := tx.QueryContext(ctx, sqlAttemptsStale, millis(now.Add(-attemptLife)), millis(now.Add(attemptLife)), 100)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+func (a *Accounts) failStale(ctx context.Context, now time.Time) error {
 	var stale []ticket
-	for rows.Next() {
+	// Those that started in the future are from before the clock was set back.
+	err := a.db.each(ctx, func(scan scanner) error {
 		var t ticket
-		if err := rows.Scan(&t.id, &t.person, &t.address); err != nil {
-			return nil, err
-		}
+		err := scan(&t.id, &t.person, &t.address)
 		stale = append(stale, t)
+		return err
+	}, sqlAttemptsStale, millis(now.Add(-attemptLife)), millis(now.Add(attemptLife)), 100)
+	for _, t := range stale {
+		err = errors.Join(err, a.db.write(ctx, t.subjects(), func(tx *txn) error {
+			err := tx.change(ctx, sqlAttemptEnd, t.id)
+			if errors.Is(err, ErrNotFound) {
+				return nil // it has an outcome now, or another process has counted it
+			}
+			return errors.Join(err, countFailure(ctx, tx, t.person), countFailure(ctx, tx, t.address))
+		}))
 	}
-	return stale, rows.Err()
+	return err
 }
 
-func readBucket(ctx context.Context, tx *sql.Tx, key []byte, pending string, now time.Time) (bucket, error) {
-	b, err := readFailures(ctx, tx, key, now)
+func readBucket(ctx context.Context, tx *txn, key []byte, pending string) (bucket, error) {
+	b, err := readFailures(ctx, tx, key)
 	if err != nil {
 		return bucket{}, err
 	}
-	err = tx.QueryRowContext(ctx, pending, key).Scan(&b.pending)
+	err = tx.one(ctx, into(&b.pending), pending, key)
 	return b, err
 }
 
-func readFailures(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) (bucket, error) {
+func readFailures(ctx context.Context, tx *txn, key []byte) (bucket, error) {
 	var b bucket
 	var failedAt int64
-	err := tx.QueryRowContext(ctx, sqlBucketRead, key).Scan(&b.failures, &failedAt)
+	err := tx.one(ctx, into(&b.failures, &failedAt), sqlBucketRead, key)
 	if errors.Is(err, sql.ErrNoRows) {
 		return bucket{}, nil
 	}
@@ -130,12 +119,12 @@ func readFailures(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) (b
 		return bucket{}, err
 	}
 	b.failedAt = fromMillis(failedAt)
-	if b.failedAt.After(now) {
+	if b.failedAt.After(tx.now) {
 		// The clock was set back. Wait from here, not for as long as that was.
-		b.failedAt = now
-		_, err = tx.ExecContext(ctx, sqlBucketSet, key, b.failures, millis(now))
+		b.failedAt = tx.now
+		_, err = tx.exec(ctx, sqlBucketSet, key, b.failures, millis(tx.now))
 	}
-	if now.Sub(b.failedAt) >= forgetAfter {
+	if tx.now.Sub(b.failedAt) >= forgetAfter {
 		return bucket{}, err
 	}
 	return b, err
@@ -144,22 +133,21 @@ func readFailures(ctx context.Context, tx *sql.Tx, key []byte, now time.Time) (b
 // purge removes what has run out, and keeps the number of buckets bounded: a
 // flood of names evicts the oldest of those that count least.
 func (a *Accounts) purge(ctx context.Context) error {
-	return a.write(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
+	return a.db.write(ctx, []string{"purge"}, func(tx *txn) error {
 		for query, before := range map[string]time.Time{
-			sqlBucketPurge: now.Add(-forgetAfter),
-			sqlDevicePurge: now.Add(-deviceLife),
-			sqlPlacePurge:  now.Add(-placeLife),
+			sqlBucketPurge: tx.now.Add(-forgetAfter),
+			sqlDevicePurge: tx.now.Add(-deviceLife),
+			sqlPlacePurge:  tx.now.Add(-placeLife),
 		} {
-			if _, err := tx.ExecContext(ctx, query, millis(before)); err != nil {
+			if _, err := tx.exec(ctx, query, millis(before)); err != nil {
 				return err
 			}
 		}
 		var count int
-		if err := tx.QueryRowContext(ctx, sqlBucketCount).Scan(&count); err != nil || count <= a.maxBuckets {
+		if err := tx.one(ctx, into(&count), sqlBucketCount); err != nil || count <= a.maxBuckets {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, sqlBucketEvict, count-a.maxBuckets)
+		_, err := tx.exec(ctx, sqlBucketEvict, count-a.maxBuckets)
 		return err
 	})
 }

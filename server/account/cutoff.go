@@ -1,9 +1,6 @@
 package account
 
-import (
-	"context"
-	"database/sql"
-)
+import "context"
 
 // A Cutoff is the debt of ending all sessions of a user: his password was
 // changed, or he was disabled or deleted. It is on record until
@@ -15,13 +12,13 @@ type Cutoff struct {
 
 // cutOff makes a change to the user and records, in the same transaction, that
 // his sessions are to be ended.
-func (a *Accounts) cutOff(ctx context.Context, id string, change func(*sql.Tx) (sql.Result, error)) (Cutoff, error) {
+func (a *Accounts) cutOff(ctx context.Context, id string, change func(*txn) error) (Cutoff, error) {
 	c := Cutoff{UserID: id}
-	err := a.write(ctx, func(tx *sql.Tx) error {
-		if err := changedOne(change(tx)); err != nil {
+	err := a.db.write(ctx, []string{userSubject(id)}, func(tx *txn) error {
+		if err := change(tx); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, sqlCutoffMark, id).Scan(&c.Seq)
+		return tx.one(ctx, into(&c.Seq), sqlCutoffMark, id)
 	})
 	if err != nil {
 		return Cutoff{}, failed("change user", err)
@@ -33,25 +30,22 @@ func (a *Accounts) cutOff(ctx context.Context, id string, change func(*sql.Tx) (
 // longest-waiting first. Run it at start and from time to time: another process
 // may have died before it was done.
 func (a *Accounts) PendingCutoffs(ctx context.Context) ([]Cutoff, error) {
-	rows, err := a.db.QueryContext(ctx, sqlCutoffPending)
+	var pending []Cutoff
+	err := a.db.each(ctx, func(scan scanner) error {
+		var c Cutoff
+		err := scan(&c.UserID, &c.Seq)
+		pending = append(pending, c)
+		return err
+	}, sqlCutoffPending)
 	if err != nil {
 		return nil, failed("list cut-offs", err)
 	}
-	defer rows.Close()
-	var pending []Cutoff
-	for rows.Next() {
-		var c Cutoff
-		if err := rows.Scan(&c.UserID, &c.Seq); err != nil {
-			return nil, failed("list cut-offs", err)
-		}
-		pending = append(pending, c)
-	}
-	return pending, failed("list cut-offs", rows.Err())
+	return pending, nil
 }
 
 // CutoffDone clears the debt, once the user's sessions have ended. A newer one
 // of the same user stays. Clearing twice is no error.
 func (a *Accounts) CutoffDone(ctx context.Context, c Cutoff) error {
-	_, err := a.db.ExecContext(ctx, sqlCutoffDone, c.UserID, c.Seq)
+	_, err := a.db.exec(ctx, sqlCutoffDone, c.UserID, c.Seq)
 	return failed("clear cut-off", err)
 }

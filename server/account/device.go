@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"time"
 )
 
@@ -24,14 +23,14 @@ const (
 // kept. Error: [ErrNotFound].
 func (a *Accounts) RememberDevice(ctx context.Context, userID, old string) (secret string, err error) {
 	secret = rand.Text()
-	err = a.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, sqlDeviceDelete, userID, deviceDigest(old)); err != nil {
+	err = a.db.write(ctx, []string{userSubject(userID)}, func(tx *txn) error {
+		if _, err := tx.exec(ctx, sqlDeviceDelete, userID, deviceDigest(old)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, sqlDeviceBound, userID, maxDevices-1); err != nil {
+		if _, err := tx.exec(ctx, sqlDeviceBound, userID, maxDevices-1); err != nil {
 			return err
 		}
-		return changedOne(tx.ExecContext(ctx, sqlDeviceInsert, deviceDigest(secret), millis(time.Now()), userID))
+		return tx.change(ctx, sqlDeviceInsert, deviceDigest(secret), millis(tx.now), userID)
 	})
 	if err != nil {
 		return "", failed("remember device", err)
@@ -45,22 +44,22 @@ func deviceDigest(secret string) []byte {
 }
 
 // rememberPlace notes that the user has logged in from there.
-func rememberPlace(ctx context.Context, tx *sql.Tx, userID, place string, now time.Time) error {
+func rememberPlace(ctx context.Context, tx *txn, userID, place string) error {
 	if place == "" {
 		return nil // an unknown address is nobody's home
 	}
-	if _, err := tx.ExecContext(ctx, sqlPlaceSeen, userID, place, millis(now)); err != nil {
+	if _, err := tx.exec(ctx, sqlPlaceSeen, userID, place, millis(tx.now)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, sqlPlaceBound, userID, maxPlaces)
+	_, err := tx.exec(ctx, sqlPlaceBound, userID, maxPlaces)
 	return err
 }
 
 // forgetPlaces forgets the user's devices and places but those of the guess.
-func forgetPlaces(ctx context.Context, tx *sql.Tx, userID string, but guess) error {
-	if _, err := tx.ExecContext(ctx, sqlDeviceForget, userID, deviceDigest(but.device)); err != nil {
+func forgetPlaces(ctx context.Context, tx *txn, userID string, but guess) error {
+	if _, err := tx.exec(ctx, sqlDeviceForget, userID, deviceDigest(but.device)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, sqlPlaceForget, userID, placeOf(but.address))
+	_, err := tx.exec(ctx, sqlPlaceForget, userID, placeOf(but.address))
 	return err
 }

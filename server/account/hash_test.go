@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,93 +11,98 @@ import (
 )
 
 func TestFullCost(t *testing.T) {
-	const why = "req 34: Argon2id with m=19456 KiB, t=2, p=1"
-	a, err := Open(t.Context(), filepath.Join(t.TempDir(), "counterfoil.db"), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	add(t, a, "john")
-	var hash string
-	if err := a.db.QueryRow(`SELECT hash FROM account_user`).Scan(&hash); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Errorf("a password is stored as %.40s…: %s", hash, why)
-	}
-	if err := login(t, a, "john", good, here); err != nil {
-		t.Errorf("right: %v", err)
-	}
-	wantError(t, login(t, a, "john", good+".", here), ErrCredentials)
-	wantError(t, login(t, a, "jane", good, here), ErrCredentials)
+	onEach(t, func(t *testing.T, where string) {
+		const why = "req 34: Argon2id with m=19456 KiB, t=2, p=1"
+		a, err := openWith(t.Context(), where, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		add(t, a, "john")
+		var hash string
+		if err := a.db.one(t.Context(), into(&hash), `SELECT hash FROM account_user`); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+			t.Errorf("a password is stored as %.40s…: %s", hash, why)
+		}
+		if err := login(t, a, "john", good, here); err != nil {
+			t.Errorf("right: %v", err)
+		}
+		wantError(t, login(t, a, "john", good+".", here), ErrCredentials)
+		wantError(t, login(t, a, "jane", good, here), ErrCredentials)
+	})
 }
 
 func TestOldHashesAreRenewed(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "counterfoil.db")
-	add(t, open(t, path), "john")
-	stronger := cost{memory: 16, time: 2, threads: 1}
-	a, err := Open(t.Context(), path, Config{cost: stronger, HashParallelism: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	stored := func() (hash string) {
-		if err := a.db.QueryRow(`SELECT hash FROM account_user`).Scan(&hash); err != nil {
+	onEach(t, func(t *testing.T, where string) {
+		add(t, open(t, where), "john")
+		stronger := cost{memory: 16, time: 2, threads: 1}
+		a, err := openWith(t.Context(), where, Config{cost: stronger, HashParallelism: 4})
+		if err != nil {
 			t.Fatal(err)
 		}
-		return hash
-	}
-	old := stored()
-	wantError(t, login(t, a, "john", "wrong", here), ErrCredentials)
-	if stored() != old {
-		t.Error("a wrong password changed the hash")
-	}
-	for _, err := range parallel(16, func(int) error { return login(t, a, "john", good, here) }) {
-		if err != nil {
-			t.Errorf("a login that another one renews the hash for: %v", err)
+		defer a.Close()
+		stored := func() (hash string) {
+			if err := a.db.one(t.Context(), into(&hash), `SELECT hash FROM account_user`); err != nil {
+				t.Fatal(err)
+			}
+			return hash
 		}
-	}
-	if !strings.Contains(stored(), "m=16,t=2,p=1") {
-		t.Errorf("after a login the hash is %s, want the stronger cost", stored())
-	}
-	if pending, err := a.PendingCutoffs(t.Context()); err != nil || len(pending) != 0 {
-		t.Errorf("a renewed hash is no changed password: %v, %v", pending, err)
-	}
-	// The change of password that renews on the way works too.
-	if _, err := a.db.Exec(`UPDATE account_user SET hash = ?`, old); err != nil {
-		t.Fatal(err)
-	}
-	u, _ := a.Find(t.Context(), "john")
-	if _, err := a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: another, Address: here}); err != nil {
-		t.Errorf("ChangePassword with an old hash: %v", err)
-	}
+		old := stored()
+		wantError(t, login(t, a, "john", "wrong", here), ErrCredentials)
+		if stored() != old {
+			t.Error("a wrong password changed the hash")
+		}
+		for _, err := range parallel(16, func(int) error { return login(t, a, "john", good, here) }) {
+			if err != nil {
+				t.Errorf("a login that another one renews the hash for: %v", err)
+			}
+		}
+		if !strings.Contains(stored(), "m=16,t=2,p=1") {
+			t.Errorf("after a login the hash is %s, want the stronger cost", stored())
+		}
+		if pending, err := a.PendingCutoffs(t.Context()); err != nil || len(pending) != 0 {
+			t.Errorf("a renewed hash is no changed password: %v, %v", pending, err)
+		}
+		// The change of password that renews on the way works too.
+		if _, err := a.db.exec(t.Context(), `UPDATE account_user SET hash = $1`, old); err != nil {
+			t.Fatal(err)
+		}
+		u, _ := a.Find(t.Context(), "john")
+		if _, err := a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: another, Address: here}); err != nil {
+			t.Errorf("ChangePassword with an old hash: %v", err)
+		}
+	})
 }
 
 func TestDamagedHash(t *testing.T) {
-	a := open(t, "")
-	add(t, a, "john")
-	for _, hash := range []string{
-		"",
-		"$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
-		"$argon2id$v=16$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
-		"$argon2id$v=19$m=8,t=0,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
-		"$argon2id$v=19$m=8,t=1,p=0$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
-		"$argon2id$v=19$m=4000000000,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
-		"$argon2id$v=19$m=8,t=1,p=1$c2FsdA$" + strings.Repeat("A", 43),
-		"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
-		"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$!!!",
-	} {
-		if _, err := a.db.Exec(`UPDATE account_user SET hash = ?`, hash); err != nil {
-			t.Fatal(err)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		add(t, a, "john")
+		for _, hash := range []string{
+			"",
+			"$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
+			"$argon2id$v=16$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
+			"$argon2id$v=19$m=8,t=0,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
+			"$argon2id$v=19$m=8,t=1,p=0$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
+			"$argon2id$v=19$m=4000000000,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + strings.Repeat("A", 43),
+			"$argon2id$v=19$m=8,t=1,p=1$c2FsdA$" + strings.Repeat("A", 43),
+			"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
+			"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$!!!",
+		} {
+			if _, err := a.db.exec(t.Context(), `UPDATE account_user SET hash = $1`, hash); err != nil {
+				t.Fatal(err)
+			}
+			err := login(t, a, "john", good, here)
+			if !errors.Is(err, errPHC) {
+				t.Errorf("with the hash %q: %v, want %v", hash, err, errPHC)
+			}
+			if _, err := a.db.exec(t.Context(), `DELETE FROM account_throttle`); err != nil {
+				t.Fatal(err)
+			}
 		}
-		err := login(t, a, "john", good, here)
-		if !errors.Is(err, errPHC) {
-			t.Errorf("with the hash %q: %v, want %v", hash, err, errPHC)
-		}
-		if _, err := a.db.Exec(`DELETE FROM account_throttle`); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 func TestHashingIsBounded(t *testing.T) {
@@ -163,35 +167,37 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 // The time of a login is its hash, by far. So the test of equal time counts
 // hashes and compares what they cost.
 func TestNoEnumeration(t *testing.T) {
-	a := open(t, "")
-	add(t, a, "john")
-	gone := add(t, a, "gone")
-	if _, err := a.Disable(t.Context(), gone.ID); err != nil {
-		t.Fatal(err)
-	}
-	var costs []cost
-	derive := a.hasher.derive
-	a.hasher.derive = func(password, salt []byte, c cost) []byte {
-		costs = append(costs, c)
-		return derive(password, salt, c)
-	}
-	for _, c := range []struct{ name, password, why string }{
-		{"john", "wrong", "a wrong password"},
-		{"nobody", good, "6.3.8: a name that nobody has"},
-		{"not a name", good, "a name that nobody can have"},
-		{strings.Repeat("x", 10_000), good, "a name of any length"},
-		{"gone", good, "a disabled user with the right password"},
-		{"gone", "wrong", "a disabled user with a wrong one"},
-		{"john", strings.Repeat("x", 10_000), "a password that nobody can have"},
-		{"john", "", "no password"},
-		{"", "", "nothing at all"},
-	} {
-		costs = nil
-		if err := login(t, a, c.name, c.password, here); err != ErrCredentials {
-			t.Errorf("%s: %v, want %v", c.why, err, ErrCredentials)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		add(t, a, "john")
+		gone := add(t, a, "gone")
+		if _, err := a.Disable(t.Context(), gone.ID); err != nil {
+			t.Fatal(err)
 		}
-		if len(costs) != 1 || costs[0] != cheap {
-			t.Errorf("%s costs the hashes %v, want one of %v, as for everybody", c.why, costs, cheap)
+		var costs []cost
+		derive := a.hasher.derive
+		a.hasher.derive = func(password, salt []byte, c cost) []byte {
+			costs = append(costs, c)
+			return derive(password, salt, c)
 		}
-	}
+		for _, c := range []struct{ name, password, why string }{
+			{"john", "wrong", "a wrong password"},
+			{"nobody", good, "6.3.8: a name that nobody has"},
+			{"not a name", good, "a name that nobody can have"},
+			{strings.Repeat("x", 10_000), good, "a name of any length"},
+			{"gone", good, "a disabled user with the right password"},
+			{"gone", "wrong", "a disabled user with a wrong one"},
+			{"john", strings.Repeat("x", 10_000), "a password that nobody can have"},
+			{"john", "", "no password"},
+			{"", "", "nothing at all"},
+		} {
+			costs = nil
+			if err := login(t, a, c.name, c.password, here); err != ErrCredentials {
+				t.Errorf("%s: %v, want %v", c.why, err, ErrCredentials)
+			}
+			if len(costs) != 1 || costs[0] != cheap {
+				t.Errorf("%s costs the hashes %v, want one of %v, as for everybody", c.why, costs, cheap)
+			}
+		}
+	})
 }

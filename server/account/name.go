@@ -40,7 +40,7 @@ func canonicalName(s string) (name, key string, err error) {
 func lookupKey(typed string) string {
 	_, key, err := canonicalName(typed)
 	if err != nil {
-		return fmt.Sprintf("\x00%x", sha256.Sum256([]byte(typed)))
+		return fmt.Sprintf(" %x", sha256.Sum256([]byte(typed)))
 	}
 	return key
 }

@@ -132,72 +132,78 @@ func TestVerifiedExactly(t *testing.T) {
 		{"caf\u00e9 in the blue boot", "cafe\u0301 in the blue boot", "no normalisation: what was not typed the same is not the same"},
 		{pangram(1024), pangram(1025), "one byte more than the longest"},
 	} {
-		a := open(t, "")
-		if _, err := a.Add(t.Context(), "john", c.set); err != nil {
-			t.Fatal(err)
-		}
-		if err := login(t, a, "john", c.try, here); err != ErrCredentials {
-			t.Errorf("%s: %v, want %v", c.why, err, ErrCredentials)
-		}
-		if err := login(t, a, "john", c.set, here); err != nil {
-			t.Errorf("%s: the right one: %v", c.why, err)
-		}
+		onEach(t, func(t *testing.T, where string) {
+			a := open(t, where)
+			if _, err := a.Add(t.Context(), "john", c.set); err != nil {
+				t.Fatal(err)
+			}
+			if err := login(t, a, "john", c.try, here); err != ErrCredentials {
+				t.Errorf("%s: %v, want %v", c.why, err, ErrCredentials)
+			}
+			if err := login(t, a, "john", c.set, here); err != nil {
+				t.Errorf("%s: the right one: %v", c.why, err)
+			}
+		})
 	}
 }
 
 func TestChangePassword(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "john")
-	change := func(old, new string) error {
-		return second(a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: old, New: new, Address: here}))
-	}
-	wantError(t, change("wrong", another), ErrCredentials)
-	for _, c := range []struct{ new, why string }{
-		{"short", "the rules hold for a change as well"},
-		{"john john john john", "the user's name is no password"},
-		{good, "the old one is no new one"},
-	} {
-		var refused *PasswordError
-		if err := change(good, c.new); !errors.As(err, &refused) {
-			t.Errorf("new password %q: %v: %s", c.new, err, c.why)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		u := add(t, a, "john")
+		change := func(old, new string) error {
+			return second(a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: old, New: new, Address: here}))
 		}
-	}
-	if pending, err := a.PendingCutoffs(t.Context()); err != nil || len(pending) != 0 {
-		t.Errorf("refused changes left cut-offs: %v, %v", pending, err)
-	}
-	if err := change(good, another); err != nil {
-		t.Fatal(err)
-	}
-	wantError(t, login(t, a, "john", good, here), ErrCredentials)
-	if err := login(t, a, "john", another, here); err != nil {
-		t.Errorf("the new password: %v", err)
-	}
-	if found, err := a.Find(t.Context(), "john"); err != nil || !found.PasswordChanged.After(u.PasswordChanged) {
-		t.Errorf("PasswordChanged = %v, before %v (%v)", found.PasswordChanged, u.PasswordChanged, err)
-	}
-	for range freePerson {
-		wantError(t, change("wrong", good), ErrCredentials)
-	}
-	wantThrottled(t, change(another, good)) // 7.5.1: a stolen session does not let its thief guess freely
-	wantThrottled(t, login(t, a, "john", another, here))
+		wantError(t, change("wrong", another), ErrCredentials)
+		for _, c := range []struct{ new, why string }{
+			{"short", "the rules hold for a change as well"},
+			{"john john john john", "the user's name is no password"},
+			{good, "the old one is no new one"},
+		} {
+			var refused *PasswordError
+			if err := change(good, c.new); !errors.As(err, &refused) {
+				t.Errorf("new password %q: %v: %s", c.new, err, c.why)
+			}
+		}
+		if pending, err := a.PendingCutoffs(t.Context()); err != nil || len(pending) != 0 {
+			t.Errorf("refused changes left cut-offs: %v, %v", pending, err)
+		}
+		if err := change(good, another); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, login(t, a, "john", good, here), ErrCredentials)
+		if err := login(t, a, "john", another, here); err != nil {
+			t.Errorf("the new password: %v", err)
+		}
+		if found, err := a.Find(t.Context(), "john"); err != nil || !found.PasswordChanged.After(u.PasswordChanged) {
+			t.Errorf("PasswordChanged = %v, before %v (%v)", found.PasswordChanged, u.PasswordChanged, err)
+		}
+		for range freePerson {
+			wantError(t, change("wrong", good), ErrCredentials)
+		}
+		wantThrottled(t, change(another, good)) // 7.5.1: a stolen session does not let its thief guess freely
+		wantThrottled(t, login(t, a, "john", another, here))
+	})
 }
 
 func TestParallelChanges(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "john")
-	won := 0
-	for _, err := range parallel(4, func(i int) error {
-		return second(a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: fmt.Sprint(another, i), Address: here}))
-	}) {
-		if err == nil {
-			won++
-		} else if !errors.Is(err, ErrCredentials) {
-			t.Errorf("a loser gets %v, want %v", err, ErrCredentials)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		u := add(t, a, "john")
+		won := 0
+		for _, err := range parallel(4, func(i int) error {
+			return second(a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: fmt.Sprint(another, i), Address: here}))
+		}) {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, ErrCredentials) {
+				t.Errorf("a loser gets %v, want %v", err, ErrCredentials)
+			}
 		}
-	}
-	if won != 1 {
-		t.Errorf("%d of 4 changes from one old password succeeded, want 1", won)
-	}
+		if won != 1 {
+			t.Errorf("%d of 4 changes from one old password succeeded, want 1", won)
+		}
+	})
 }
 
 func TestChangeForgetsOtherDevices(t *testing.T) {
@@ -210,35 +216,37 @@ func TestChangeForgetsOtherDevices(t *testing.T) {
 		{"SetPassword", 0, 0, "an operator can't tell which is the thief's"},
 		{"Disable", 2, 2, "nothing is known to be stolen"},
 	} {
-		a := open(t, "")
-		u := add(t, a, "john")
-		mine, err := a.RememberDevice(t.Context(), u.ID, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := a.RememberDevice(t.Context(), u.ID, ""); err != nil {
-			t.Fatal(err)
-		}
-		for _, from := range []netip.Addr{here, elsewhere} {
-			if err := login(t, a, "john", good, from); err != nil {
+		onEach(t, func(t *testing.T, where string) {
+			a := open(t, where)
+			u := add(t, a, "john")
+			mine, err := a.RememberDevice(t.Context(), u.ID, "")
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		switch c.change {
-		case "ChangePassword":
-			_, err = a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: another, Address: here, Device: mine})
-		default:
-			_, err = changes[c.change](t.Context(), a, u.ID)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := count(t, a.db, `SELECT count(*) FROM account_device`); n != c.devices {
-			t.Errorf("%s leaves %d devices, want %d: %s", c.change, n, c.devices, c.why)
-		}
-		if n := count(t, a.db, `SELECT count(*) FROM account_place`); n != c.places {
-			t.Errorf("%s leaves %d places, want %d: %s", c.change, n, c.places, c.why)
-		}
+			if _, err := a.RememberDevice(t.Context(), u.ID, ""); err != nil {
+				t.Fatal(err)
+			}
+			for _, from := range []netip.Addr{here, elsewhere} {
+				if err := login(t, a, "john", good, from); err != nil {
+					t.Fatal(err)
+				}
+			}
+			switch c.change {
+			case "ChangePassword":
+				_, err = a.ChangePassword(t.Context(), Change{UserID: u.ID, Old: good, New: another, Address: here, Device: mine})
+			default:
+				_, err = changes[c.change](t.Context(), a, u.ID)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := count(t, a, `SELECT count(*) FROM account_device`); n != c.devices {
+				t.Errorf("%s leaves %d devices, want %d: %s", c.change, n, c.devices, c.why)
+			}
+			if n := count(t, a, `SELECT count(*) FROM account_place`); n != c.places {
+				t.Errorf("%s leaves %d places, want %d: %s", c.change, n, c.places, c.why)
+			}
+		})
 	}
 }
 

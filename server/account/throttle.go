@@ -1,16 +1,21 @@
 package account
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 )
 
-// patience is how long an attempt waits for the outcome of others.
-const patience = 5 * time.Second
+// patience is how long an attempt waits for the outcome of others. It hears of
+// those of this process, and looks for those of other ones.
+const (
+	patience    = 5 * time.Second
+	firstLook   = 100 * time.Millisecond
+	longestLook = time.Second
+)
 
 // A ThrottledError says that guessing has failed too often: the password was
 // not looked at. Answer 429.
@@ -37,7 +42,7 @@ type ticket struct {
 // place that another attempt may give back, without the turn meanwhile.
 func (a *Accounts) admit(ctx context.Context, g guess) (t ticket, done func(), err error) {
 	var tired <-chan time.Time
-	for {
+	for look := firstLook; ; look = min(2*look, longestLook) {
 		if done, err = a.hasher.turn(ctx); err != nil {
 			return ticket{}, nil, err
 		}
@@ -57,7 +62,7 @@ func (a *Accounts) admit(ctx context.Context, g guess) (t ticket, done func(), e
 		}
 		select {
 		case <-news:
-		case <-time.After(100 * time.Millisecond): // the outcomes of other processes
+		case <-time.After(look): // for the outcomes of other processes
 		case <-tired:
 			return ticket{}, nil, &ThrottledError{firstWait}
 		case <-ctx.Done():
@@ -66,45 +71,52 @@ func (a *Accounts) admit(ctx context.Context, g guess) (t ticket, done func(), e
 	}
 }
 
+// subjects are what an attempt's transactions are about.
+func (t ticket) subjects() []string { return []string{string(t.person), string(t.address)} }
+
 // tryAdmit looks at both buckets and takes a place in them, if there is one, in
-// one transaction.
+// one transaction. Who it is about is found before: where a login makes him
+// known meanwhile, or another password forgets where he is known, this attempt
+// is still one from before that.
 func (a *Accounts) tryAdmit(ctx context.Context, g guess) (t ticket, v verdict, err error) {
-	err = a.write(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
-		if err := failStale(ctx, tx, now); err != nil {
-			return err
-		}
-		t, err = a.identify(ctx, tx, g, now)
-		if err != nil {
-			return err
-		}
-		v, err = judge(ctx, tx, t, now)
+	now, err := a.db.now(ctx)
+	if err != nil {
+		return ticket{}, verdict{}, err
+	}
+	if err := a.failStale(ctx, now); err != nil {
+		return ticket{}, verdict{}, err
+	}
+	if t, err = a.identify(ctx, g, now); err != nil {
+		return ticket{}, verdict{}, err
+	}
+	err = a.db.write(ctx, t.subjects(), func(tx *txn) error {
+		v, err = judge(ctx, tx, t)
 		if err != nil || v.wait > 0 || v.hold {
 			return err
 		}
-		return tx.QueryRowContext(ctx, sqlAttemptBegin, t.person, t.address, millis(now)).Scan(&t.id)
+		return tx.one(ctx, into(&t.id), sqlAttemptBegin, t.person, t.address, millis(tx.now))
 	})
 	return t, v, err
 }
 
 // identify finds out who is guessed at, and from where. It asks the same
 // questions whether or not there is such a user.
-func (a *Accounts) identify(ctx context.Context, tx *sql.Tx, g guess, now time.Time) (ticket, error) {
+func (a *Accounts) identify(ctx context.Context, g guess, now time.Time) (ticket, error) {
 	t := ticket{place: placeOf(g.address)}
 	t.address = bucketKey("address", t.place)
 	var err error
-	t.user, err = findRecord(ctx, tx, sqlUserByKey, g.key)
+	t.user, err = a.db.find(ctx, sqlUserByKey, g.key)
 	if errors.Is(err, ErrNotFound) {
 		t.user = record{hash: a.hasher.nobody}
 	} else if err != nil {
 		return ticket{}, err
 	}
 	digest := deviceDigest(g.device)
-	device, err := exists(ctx, tx, sqlDeviceKnown, t.user.ID, digest, millis(now.Add(-deviceLife)))
+	device, err := a.db.exists(ctx, sqlDeviceKnown, t.user.ID, digest, millis(now.Add(-deviceLife)))
 	if err != nil {
 		return ticket{}, err
 	}
-	home, err := exists(ctx, tx, sqlPlaceKnown, t.user.ID, t.place, millis(now.Add(-placeLife)))
+	home, err := a.db.exists(ctx, sqlPlaceKnown, t.user.ID, t.place, millis(now.Add(-placeLife)))
 	if err != nil {
 		return ticket{}, err
 	}
@@ -122,18 +134,18 @@ func (a *Accounts) identify(ctx context.Context, tx *sql.Tx, g guess, now time.T
 
 // judge gives the verdict of the person's bucket and, on a stranger, of the
 // address's.
-func judge(ctx context.Context, tx *sql.Tx, t ticket, now time.Time) (verdict, error) {
-	person, err := readBucket(ctx, tx, t.person, sqlAttemptsPerson, now)
+func judge(ctx context.Context, tx *txn, t ticket) (verdict, error) {
+	person, err := readBucket(ctx, tx, t.person, sqlAttemptsPerson)
 	if err != nil {
 		return verdict{}, err
 	}
-	address, err := readBucket(ctx, tx, t.address, sqlAttemptsAddress, now)
+	address, err := readBucket(ctx, tx, t.address, sqlAttemptsAddress)
 	if err != nil {
 		return verdict{}, err
 	}
-	v := person.verdict(now, freePerson)
+	v := person.verdict(tx.now, freePerson)
 	if !t.known {
-		w := address.verdict(now, freeAddress)
+		w := address.verdict(tx.now, freeAddress)
 		v = verdict{wait: max(v.wait, w.wait), hold: v.hold || w.hold}
 	}
 	return v, nil
@@ -143,25 +155,27 @@ func judge(ctx context.Context, tx *sql.Tx, t ticket, now time.Time) (verdict, e
 // in: if nobody has disabled or changed him while the password was checked.
 func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string) (user record, err error) {
 	defer a.outcomes.tell()
-	err = a.write(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
-		err := changedOne(tx.ExecContext(ctx, sqlAttemptEnd, t.id))
+	// Nobody is as many as there are names: one wait for all of them would tell.
+	subjects := append(t.subjects(), userSubject(cmp.Or(t.user.ID, string(t.person))))
+	err = a.db.write(ctx, subjects, func(tx *txn) error {
+		user = record{}
+		err := tx.change(ctx, sqlAttemptEnd, t.id)
 		overdue := errors.Is(err, ErrNotFound) // counted as failed already
 		if err != nil && !overdue {
 			return err
 		}
-		r, err := findRecord(ctx, tx, sqlUserByID, t.user.ID)
+		r, err := tx.find(ctx, sqlUserByID, t.user.ID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		if ok && err == nil && !r.Disabled && r.PasswordChanged.Equal(t.user.PasswordChanged) {
 			user = r
-			return a.welcome(ctx, tx, t, newHash, now)
+			return a.welcome(ctx, tx, t, newHash)
 		}
 		if overdue {
 			return nil
 		}
-		return errors.Join(countFailure(ctx, tx, t.person, now), countFailure(ctx, tx, t.address, now))
+		return errors.Join(countFailure(ctx, tx, t.person), countFailure(ctx, tx, t.address))
 	})
 	if err != nil {
 		return record{}, err
@@ -175,16 +189,16 @@ func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string
 // welcome records a success. It clears the person's bucket; the address's keeps
 // its failures, or else somebody with one account of his own could guess at all
 // the others without end.
-func (a *Accounts) welcome(ctx context.Context, tx *sql.Tx, t ticket, newHash string, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, sqlBucketClear, t.person); err != nil {
+func (a *Accounts) welcome(ctx context.Context, tx *txn, t ticket, newHash string) error {
+	if _, err := tx.exec(ctx, sqlBucketClear, t.person); err != nil {
 		return err
 	}
 	if newHash != t.user.hash {
-		if _, err := tx.ExecContext(ctx, sqlUserSwapHash, newHash, t.user.ID, t.user.hash); err != nil {
+		if _, err := tx.exec(ctx, sqlUserSwapHash, newHash, t.user.ID, t.user.hash); err != nil {
 			return err
 		}
 	}
-	return rememberPlace(ctx, tx, t.user.ID, t.place, now)
+	return rememberPlace(ctx, tx, t.user.ID, t.place)
 }
 
 // outcomes tells those who wait that an attempt of this process has its

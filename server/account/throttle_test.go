@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,8 +13,8 @@ import (
 )
 
 func TestFiveSlipsCostNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		for range 3 {
 			for range freePerson - 1 {
@@ -29,8 +28,8 @@ func TestFiveSlipsCostNothing(t *testing.T) {
 }
 
 func TestWaitDoubles(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		hashes := countHashes(a)
 		for range freePerson {
@@ -60,8 +59,8 @@ func TestWaitDoubles(t *testing.T) {
 }
 
 func TestDailyGuesses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		hashes := countHashes(a)
 		for start := time.Now(); time.Since(start) < 24*time.Hour; {
@@ -84,8 +83,8 @@ func TestParallelGuesses(t *testing.T) {
 		{"no such name", "and so is one that nobody can have"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := open(t, "")
+			inTime(t, func(t *testing.T, where string) {
+				a := open(t, where)
 				add(t, a, "john")
 				hashes := countHashes(a)
 				for _, err := range parallel(100, func(i int) error {
@@ -111,8 +110,8 @@ func TestParallelGuesses(t *testing.T) {
 
 func TestParallelLogins(t *testing.T) {
 	const why = "throttles count failures: a user who succeeds is not slowed, 64 times at once neither"
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		for slips := range 2 {
 			for range slips * (freePerson - 1) { // one place is left
@@ -128,8 +127,8 @@ func TestParallelLogins(t *testing.T) {
 }
 
 func TestParallelMixed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		hashes := countHashes(a)
 		parallel(90, func(i int) error {
@@ -145,9 +144,8 @@ func TestParallelMixed(t *testing.T) {
 }
 
 func TestTwoProcessesShareTheCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "counterfoil.db")
-		nodes := []*Accounts{open(t, path), open(t, path)}
+	inTime(t, func(t *testing.T, where string) {
+		nodes := []*Accounts{open(t, where), open(t, where)}
 		hashes := []*atomic.Int64{countHashes(nodes[0]), countHashes(nodes[1])}
 		add(t, nodes[0], "john")
 		for _, err := range parallel(32, func(i int) error { return login(t, nodes[i%2], "john", good, here) }) {
@@ -164,9 +162,8 @@ func TestTwoProcessesShareTheCount(t *testing.T) {
 }
 
 func TestThrottleSurvivesARestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "counterfoil.db")
-		a := open(t, path)
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		for range freePerson {
 			wantError(t, login(t, a, "john", "wrong", here), ErrCredentials)
@@ -174,7 +171,7 @@ func TestThrottleSurvivesARestart(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantThrottled(t, login(t, open(t, path), "john", good, here))
+		wantThrottled(t, login(t, open(t, where), "john", good, here))
 	})
 }
 
@@ -196,8 +193,8 @@ func TestStrangersCannotLock(t *testing.T) {
 		{elsewhere, true, 181 * 24 * time.Hour, false, "and no longer"},
 		{elsewhere, false, 0, false, "without it he is a stranger there"},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			a := open(t, "")
+		inTime(t, func(t *testing.T, where string) {
+			a := open(t, where)
 			u := add(t, a, "john")
 			if err := login(t, a, "john", good, here); err != nil {
 				t.Fatal(err)
@@ -226,8 +223,8 @@ func TestStrangersCannotLock(t *testing.T) {
 }
 
 func TestKnownDeviceIsThrottledToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		u := add(t, a, "john")
 		device, err := a.RememberDevice(t.Context(), u.ID, "")
 		if err != nil {
@@ -251,8 +248,8 @@ func TestKnownDeviceIsThrottledToo(t *testing.T) {
 }
 
 func TestAddressBucket(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		add(t, a, "jane")
 		if err := login(t, a, "jane", good, elsewhere); err != nil {
@@ -298,19 +295,21 @@ func TestPlaces(t *testing.T) {
 }
 
 func TestUnknownAddressIsNoPlace(t *testing.T) {
-	a := open(t, "")
-	add(t, a, "john")
-	if err := login(t, a, "john", good, netip.Addr{}); err != nil {
-		t.Fatal(err)
-	}
-	if n := count(t, a.db, `SELECT count(*) FROM account_place`); n != 0 {
-		t.Error("whoever comes without an address would be known there")
-	}
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		add(t, a, "john")
+		if err := login(t, a, "john", good, netip.Addr{}); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, a, `SELECT count(*) FROM account_place`); n != 0 {
+			t.Error("whoever comes without an address would be known there")
+		}
+	})
 }
 
 func TestHangingUpCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		derive := a.hasher.derive
 		for range freePerson {
@@ -328,16 +327,15 @@ func TestHangingUpCounts(t *testing.T) {
 }
 
 func TestAttemptsOfADeadProcessFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "counterfoil.db")
-		dead := open(t, path)
+	inTime(t, func(t *testing.T, where string) {
+		dead := open(t, where)
 		add(t, dead, "john")
 		for range freePerson { // it dies before the passwords are checked
 			leave(t, dead, "john")
 		}
 		dead.Close()
 
-		a := open(t, path)
+		a := open(t, where)
 		start := time.Now()
 		wantThrottled(t, login(t, a, "john", good, here))
 		if waited := time.Since(start); waited != patience {
@@ -370,8 +368,8 @@ func leave(t *testing.T, a *Accounts, name string) ticket {
 
 // Who waits for the outcome of others' attempts holds nobody else up.
 func TestWaitingAttemptsLeaveTheirTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		add(t, a, "mary")
 		for range freePerson {
@@ -394,8 +392,8 @@ func TestWaitingAttemptsLeaveTheirTurn(t *testing.T) {
 }
 
 func TestOverdueAttemptCountsOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		overdue := leave(t, a, "john")
 		time.Sleep(attemptLife + time.Second)
@@ -403,15 +401,15 @@ func TestOverdueAttemptCountsOnce(t *testing.T) {
 		if _, err := a.settle(t.Context(), overdue, false, ""); err != nil {
 			t.Fatal(err)
 		}
-		if n := count(t, a.db, `SELECT failures FROM account_throttle WHERE bucket = ?`, overdue.person); n != 2 {
+		if n := count(t, a, `SELECT failures FROM account_throttle WHERE bucket = $1`, overdue.person); n != 2 {
 			t.Errorf("two failures count %d", n)
 		}
 	})
 }
 
 func TestBucketsAreForgotten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		for range freePerson + 5 {
 			if err := login(t, a, "john", "wrong", here); !errors.Is(err, ErrCredentials) {
@@ -426,15 +424,15 @@ func TestBucketsAreForgotten(t *testing.T) {
 		if err := a.purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n := count(t, a.db, `SELECT count(*) FROM account_throttle`); n != 0 {
+		if n := count(t, a, `SELECT count(*) FROM account_throttle`); n != 0 {
 			t.Errorf("%d buckets stay after a day without a failure", n)
 		}
 	})
 }
 
 func TestBucketsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		a.maxBuckets = 10
 		add(t, a, "john")
 		for range freePerson {
@@ -444,7 +442,7 @@ func TestBucketsAreBounded(t *testing.T) {
 		for i := range 20 {
 			wantError(t, login(t, a, fmt.Sprint("name", i), "wrong", netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})), ErrCredentials)
 		}
-		if n := count(t, a.db, `SELECT count(*) FROM account_throttle`); n != a.maxBuckets {
+		if n := count(t, a, `SELECT count(*) FROM account_throttle`); n != a.maxBuckets {
 			t.Errorf("%d buckets, want %d", n, a.maxBuckets)
 		}
 		wantThrottled(t, login(t, a, "john", good, netip.Addr{})) // a flood of names does not wash away what counts
@@ -452,13 +450,13 @@ func TestBucketsAreBounded(t *testing.T) {
 }
 
 func TestClockSetBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		add(t, a, "john")
 		for range freePerson {
 			wantError(t, login(t, a, "john", "wrong", here), ErrCredentials)
 		}
-		if _, err := a.db.Exec(`UPDATE account_throttle SET failed_at = failed_at + 1000 * 86400 * 365`); err != nil {
+		if _, err := a.db.exec(t.Context(), `UPDATE account_throttle SET failed_at = failed_at + 31536000000`); err != nil {
 			t.Fatal(err)
 		}
 		throttled := wantThrottled(t, login(t, a, "john", good, here))
@@ -471,25 +469,27 @@ func TestClockSetBack(t *testing.T) {
 
 func TestChangedMeanwhile(t *testing.T) {
 	for change, do := range changes {
-		a := open(t, "")
-		u := add(t, a, "john")
-		derive := a.hasher.derive
-		a.hasher.derive = func(password, salt []byte, c cost) []byte {
-			a.hasher.derive = derive
-			if _, err := do(t.Context(), a, u.ID); err != nil {
-				t.Error(err)
+		onEach(t, func(t *testing.T, where string) {
+			a := open(t, where)
+			u := add(t, a, "john")
+			derive := a.hasher.derive
+			a.hasher.derive = func(password, salt []byte, c cost) []byte {
+				a.hasher.derive = derive
+				if _, err := do(t.Context(), a, u.ID); err != nil {
+					t.Error(err)
+				}
+				return derive(password, salt, c)
 			}
-			return derive(password, salt, c)
-		}
-		if err := login(t, a, "john", good, elsewhere); !errors.Is(err, ErrCredentials) {
-			t.Errorf("%s while the old password is being checked: %v, want %v", change, err, ErrCredentials)
-		}
+			if err := login(t, a, "john", good, elsewhere); !errors.Is(err, ErrCredentials) {
+				t.Errorf("%s while the old password is being checked: %v, want %v", change, err, ErrCredentials)
+			}
+		})
 	}
 }
 
 func TestDevicesAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, "")
+	inTime(t, func(t *testing.T, where string) {
+		a := open(t, where)
 		u := add(t, a, "john")
 		var newest string
 		for range maxDevices + 5 {
@@ -503,11 +503,11 @@ func TestDevicesAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := count(t, a.db, `SELECT count(*) FROM account_device`); n != maxDevices {
+		if n := count(t, a, `SELECT count(*) FROM account_device`); n != maxDevices {
 			t.Errorf("%d devices, want %d", n, maxDevices)
 		}
 		known := func(secret string) int {
-			return count(t, a.db, `SELECT count(*) FROM account_device WHERE digest = ?`, deviceDigest(secret))
+			return count(t, a, `SELECT count(*) FROM account_device WHERE digest = $1`, deviceDigest(secret))
 		}
 		if known(newest) != 0 || known(renewed) != 1 {
 			t.Error("a browser has one secret: the new one")
@@ -518,7 +518,7 @@ func TestDevicesAreBounded(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := count(t, a.db, `SELECT count(*) FROM account_place`); n != maxPlaces {
+		if n := count(t, a, `SELECT count(*) FROM account_place`); n != maxPlaces {
 			t.Errorf("%d places, want %d", n, maxPlaces)
 		}
 	})

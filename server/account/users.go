@@ -52,24 +52,25 @@ func (a *Accounts) add(ctx context.Context, name, password string, first bool) (
 	if err != nil {
 		return User{}, err
 	}
-	now := time.Now()
-	r := record{User{ID: newID(), Name: name, Created: fromMillis(millis(now)), PasswordChanged: fromMillis(millis(now))}, key, hash}
-	err = a.write(ctx, func(tx *sql.Tx) error {
+	r := record{User{ID: newID(), Name: name}, key, hash}
+	err = a.db.write(ctx, []string{"users"}, func(tx *txn) error {
 		if first {
-			switch found, err := exists(ctx, tx, sqlUserAny); {
+			switch found, err := tx.exists(ctx, sqlUserAny); {
 			case err != nil:
 				return err
 			case found:
 				return ErrNotEmpty
 			}
 		}
-		switch _, err := findRecord(ctx, tx, sqlUserByKey, key); {
+		switch _, err := tx.find(ctx, sqlUserByKey, key); {
 		case err == nil:
 			return ErrNameTaken
 		case !errors.Is(err, ErrNotFound):
 			return err
 		}
-		_, err := tx.ExecContext(ctx, sqlUserInsert, r.ID, r.Name, millis(r.Created), millis(r.PasswordChanged), r.Disabled, r.key, r.hash)
+		now := millis(tx.now)
+		r.Created, r.PasswordChanged = fromMillis(now), fromMillis(now)
+		_, err := tx.exec(ctx, sqlUserInsert, r.ID, r.Name, now, now, r.Disabled, r.key, r.hash)
 		return err
 	})
 	if err != nil {
@@ -80,7 +81,7 @@ func (a *Accounts) add(ctx context.Context, name, password string, first bool) (
 
 // Find returns the user of that name. Error: [ErrNotFound].
 func (a *Accounts) Find(ctx context.Context, name string) (User, error) {
-	r, err := findRecord(ctx, a.db, sqlUserByKey, lookupKey(name))
+	r, err := a.db.find(ctx, sqlUserByKey, lookupKey(name))
 	return r.User, failed("find user", err)
 }
 
@@ -90,47 +91,42 @@ func (a *Accounts) List(ctx context.Context, after string, limit int) ([]User, e
 	if after != "" {
 		after = lookupKey(after)
 	}
-	rows, err := a.db.QueryContext(ctx, sqlUserList, after, max(limit, 0))
+	var users []User
+	err := a.db.each(ctx, func(scan scanner) error {
+		r, err := scanRecord(scan)
+		users = append(users, r.User)
+		return err
+	}, sqlUserList, after, max(limit, 0))
 	if err != nil {
 		return nil, failed("list users", err)
 	}
-	defer rows.Close()
-	var users []User
-	for rows.Next() {
-		r, err := scanRecord(rows)
-		if err != nil {
-			return nil, failed("list users", err)
-		}
-		users = append(users, r.User)
-	}
-	return users, failed("list users", rows.Err())
+	return users, nil
 }
 
 // Empty reports whether there is no user yet.
 func (a *Accounts) Empty(ctx context.Context) (bool, error) {
-	found, err := exists(ctx, a.db, sqlUserAny)
+	found, err := a.db.exists(ctx, sqlUserAny)
 	return !found, failed("look for a user", err)
 }
 
 // Disable locks the user out: he can't log in until [Accounts.Enable], and his
 // sessions are to be ended. Error: [ErrNotFound].
 func (a *Accounts) Disable(ctx context.Context, id string) (Cutoff, error) {
-	return a.cutOff(ctx, id, func(tx *sql.Tx) (sql.Result, error) {
-		return tx.ExecContext(ctx, sqlUserDisable, true, id)
+	return a.cutOff(ctx, id, func(tx *txn) error {
+		return tx.change(ctx, sqlUserDisable, true, id)
 	})
 }
 
 // Enable lets a disabled user log in again. Error: [ErrNotFound].
 func (a *Accounts) Enable(ctx context.Context, id string) error {
-	err := changedOne(a.db.ExecContext(ctx, sqlUserDisable, false, id))
-	return failed("enable user", err)
+	return failed("enable user", a.db.change(ctx, sqlUserDisable, false, id))
 }
 
 // Delete removes the user. His sessions are to be ended. His name is free, and
 // whoever takes it gets another id. Error: [ErrNotFound].
 func (a *Accounts) Delete(ctx context.Context, id string) (Cutoff, error) {
-	return a.cutOff(ctx, id, func(tx *sql.Tx) (sql.Result, error) {
-		return tx.ExecContext(ctx, sqlUserDelete, id)
+	return a.cutOff(ctx, id, func(tx *txn) error {
+		return tx.change(ctx, sqlUserDelete, id)
 	})
 }
 
@@ -140,7 +136,7 @@ func (a *Accounts) Delete(ctx context.Context, id string) (Cutoff, error) {
 //
 // Errors: [ErrNotFound], a [*PasswordError], [ErrBusy].
 func (a *Accounts) SetPassword(ctx context.Context, id, password string) (Cutoff, error) {
-	user, err := findRecord(ctx, a.db, sqlUserByID, id)
+	user, err := a.db.find(ctx, sqlUserByID, id)
 	if err != nil {
 		return Cutoff{}, failed("find user", err)
 	}
@@ -148,11 +144,11 @@ func (a *Accounts) SetPassword(ctx context.Context, id, password string) (Cutoff
 	if err != nil {
 		return Cutoff{}, err
 	}
-	return a.cutOff(ctx, id, func(tx *sql.Tx) (sql.Result, error) {
+	return a.cutOff(ctx, id, func(tx *txn) error {
 		if err := forgetPlaces(ctx, tx, id, guess{}); err != nil {
-			return nil, err
+			return err
 		}
-		return tx.ExecContext(ctx, sqlUserSetPassword, hash, millis(time.Now()), id)
+		return tx.change(ctx, sqlUserSetPassword, hash, millis(tx.now), id)
 	})
 }
 
@@ -169,51 +165,34 @@ func (a *Accounts) hashNew(ctx context.Context, password, name string) (string, 
 	return a.hasher.hash(password), nil
 }
 
+// userSubject is the subject of transactions about a user.
+func userSubject(id string) string { return "user " + id }
+
 func newID() string {
 	b := make([]byte, 16)
 	rand.Read(b)
 	return "u_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
 }
 
-// queryer is a database or a transaction.
-type queryer interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func findRecord(ctx context.Context, q queryer, query, key string) (record, error) {
-	r, err := scanRecord(q.QueryRowContext(ctx, query, key))
+// find returns the only user of the query, or [ErrNotFound].
+func (c conn) find(ctx context.Context, query, key string) (r record, err error) {
+	err = c.one(ctx, func(scan scanner) error {
+		r, err = scanRecord(scan)
+		return err
+	}, query, key)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record{}, ErrNotFound
 	}
 	return r, err
 }
 
-func scanRecord(row interface{ Scan(...any) error }) (record, error) {
+func scanRecord(scan scanner) (record, error) {
 	var r record
 	var created, changed int64
-	err := row.Scan(&r.ID, &r.Name, &created, &changed, &r.Disabled, &r.key, &r.hash)
+	err := scan(&r.ID, &r.Name, &created, &changed, &r.Disabled, &r.key, &r.hash)
 	if err != nil {
 		return record{}, err
 	}
 	r.Created, r.PasswordChanged = fromMillis(created), fromMillis(changed)
 	return r, nil
-}
-
-func exists(ctx context.Context, q queryer, query string, args ...any) (bool, error) {
-	var found bool
-	err := q.QueryRowContext(ctx, query, args...).Scan(&found)
-	return found, err
-}
-
-func changedOne(result sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	switch n, err := result.RowsAffected(); {
-	case err != nil:
-		return err
-	case n == 0:
-		return ErrNotFound
-	}
-	return nil
 }

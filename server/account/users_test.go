@@ -61,156 +61,171 @@ func FuzzNames(f *testing.F) {
 }
 
 func TestAdd(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "John")
-	if !strings.HasPrefix(u.ID, "u_") || len(u.ID) != 28 || u.Name != "John" || u.Created.IsZero() || u.PasswordChanged.IsZero() || u.Disabled {
-		t.Errorf("Add returns %+v", u)
-	}
-	if found, err := a.Find(t.Context(), "JOHN"); err != nil || found != u {
-		t.Errorf("Find = %+v, %v, want %+v", found, err, u)
-	}
-	for _, c := range []struct {
-		name, password string
-		want           error
-		why            string
-	}{
-		{"JOHN", good, ErrNameTaken, "letter case does not make another user"},
-		{"ｊohn", good, ErrNameTaken, "nor does the width of a letter"},
-		{"jo hn", good, ErrNameInvalid, "a name has no spaces"},
-	} {
-		if _, err := a.Add(t.Context(), c.name, c.password); !errors.Is(err, c.want) {
-			t.Errorf("Add(%q): %v, want %v: %s", c.name, err, c.want, c.why)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		u := add(t, a, "John")
+		if !strings.HasPrefix(u.ID, "u_") || len(u.ID) != 28 || u.Name != "John" || u.Created.IsZero() || u.PasswordChanged.IsZero() || u.Disabled {
+			t.Errorf("Add returns %+v", u)
 		}
-	}
-	var refused *PasswordError
-	if _, err := a.Add(t.Context(), "jane", "short"); !errors.As(err, &refused) {
-		t.Errorf("Add with a short password: %v", err)
-	}
-	if _, err := a.Find(t.Context(), "jane"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("a user whose password was refused is there: %v", err)
-	}
+		if found, err := a.Find(t.Context(), "JOHN"); err != nil || found != u {
+			t.Errorf("Find = %+v, %v, want %+v", found, err, u)
+		}
+		for _, c := range []struct {
+			name, password string
+			want           error
+			why            string
+		}{
+			{"JOHN", good, ErrNameTaken, "letter case does not make another user"},
+			{"ｊohn", good, ErrNameTaken, "nor does the width of a letter"},
+			{"jo hn", good, ErrNameInvalid, "a name has no spaces"},
+		} {
+			if _, err := a.Add(t.Context(), c.name, c.password); !errors.Is(err, c.want) {
+				t.Errorf("Add(%q): %v, want %v: %s", c.name, err, c.want, c.why)
+			}
+		}
+		var refused *PasswordError
+		if _, err := a.Add(t.Context(), "jane", "short"); !errors.As(err, &refused) {
+			t.Errorf("Add with a short password: %v", err)
+		}
+		if _, err := a.Find(t.Context(), "jane"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a user whose password was refused is there: %v", err)
+		}
+	})
 }
 
 func TestAddFirst(t *testing.T) {
-	a := open(t, "")
-	if empty, err := a.Empty(t.Context()); err != nil || !empty {
-		t.Fatalf("Empty = %v, %v on a new file: there is no default account (req 37)", empty, err)
-	}
-	errs := parallel(8, func(i int) error {
-		return second(a.AddFirst(t.Context(), fmt.Sprint("user", i), good))
-	})
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-		} else if !errors.Is(err, ErrNotEmpty) {
-			t.Errorf("a loser gets %v, want %v", err, ErrNotEmpty)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		nodes := []*Accounts{a, open(t, where)}
+		if empty, err := a.Empty(t.Context()); err != nil || !empty {
+			t.Fatalf("Empty = %v, %v on a new file: there is no default account (req 37)", empty, err)
 		}
-	}
-	if won != 1 {
-		t.Errorf("%d of 8 set-ups at once won, want 1", won)
-	}
-	if empty, err := a.Empty(t.Context()); err != nil || empty {
-		t.Errorf("Empty = %v, %v with a user", empty, err)
-	}
+		errs := parallel(8, func(i int) error {
+			return second(nodes[i%2].AddFirst(t.Context(), fmt.Sprint("user", i), good))
+		})
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, ErrNotEmpty) {
+				t.Errorf("a loser gets %v, want %v", err, ErrNotEmpty)
+			}
+		}
+		if won != 1 {
+			t.Errorf("%d of 8 set-ups at once won, want 1", won)
+		}
+		if empty, err := a.Empty(t.Context()); err != nil || empty {
+			t.Errorf("Empty = %v, %v with a user", empty, err)
+		}
+	})
 }
 
 func TestAddSameNameAtOnce(t *testing.T) {
-	a := open(t, "")
-	won := 0
-	for _, err := range parallel(8, func(int) error { return second(a.Add(t.Context(), "john", good)) }) {
-		if err == nil {
-			won++
-		} else if !errors.Is(err, ErrNameTaken) {
-			t.Errorf("a loser gets %v, want %v", err, ErrNameTaken)
+	onEach(t, func(t *testing.T, where string) {
+		nodes := []*Accounts{open(t, where), open(t, where)}
+		won := 0
+		for _, err := range parallel(8, func(i int) error { return second(nodes[i%2].Add(t.Context(), "john", good)) }) {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, ErrNameTaken) {
+				t.Errorf("a loser gets %v, want %v", err, ErrNameTaken)
+			}
 		}
-	}
-	if won != 1 {
-		t.Errorf("%d users have one name", won)
-	}
+		if won != 1 {
+			t.Errorf("%d users have one name", won)
+		}
+	})
 }
 
 func TestList(t *testing.T) {
-	a := open(t, "")
-	for _, name := range []string{"carol", "Alice", "bob"} {
-		add(t, a, name)
-	}
-	var names []string
-	for after := ""; ; {
-		page, err := a.List(t.Context(), after, 2)
-		if err != nil {
-			t.Fatal(err)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		for _, name := range []string{"carol", "Alice", "bob"} {
+			add(t, a, name)
 		}
-		if len(page) == 0 {
-			break
+		var names []string
+		for after := ""; ; {
+			page, err := a.List(t.Context(), after, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, u := range page {
+				names = append(names, u.Name)
+			}
+			after = page[len(page)-1].Name
 		}
-		for _, u := range page {
-			names = append(names, u.Name)
+		if got := strings.Join(names, " "); got != "Alice bob carol" {
+			t.Errorf("List, page by page: %s", got)
 		}
-		after = page[len(page)-1].Name
-	}
-	if got := strings.Join(names, " "); got != "Alice bob carol" {
-		t.Errorf("List, page by page: %s", got)
-	}
+	})
 }
 
 func TestDisable(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "john")
-	if _, err := a.Disable(t.Context(), u.ID); err != nil {
-		t.Fatal(err)
-	}
-	wantError(t, login(t, a, "john", good, here), ErrCredentials)
-	if found, err := a.Find(t.Context(), "john"); err != nil || !found.Disabled {
-		t.Errorf("Find = %+v, %v", found, err)
-	}
-	if err := a.Enable(t.Context(), u.ID); err != nil {
-		t.Fatal(err)
-	}
-	if err := login(t, a, "john", good, here); err != nil {
-		t.Errorf("an enabled user logs in: %v", err)
-	}
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		u := add(t, a, "john")
+		if _, err := a.Disable(t.Context(), u.ID); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, login(t, a, "john", good, here), ErrCredentials)
+		if found, err := a.Find(t.Context(), "john"); err != nil || !found.Disabled {
+			t.Errorf("Find = %+v, %v", found, err)
+		}
+		if err := a.Enable(t.Context(), u.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := login(t, a, "john", good, here); err != nil {
+			t.Errorf("an enabled user logs in: %v", err)
+		}
+	})
 }
 
 func TestDelete(t *testing.T) {
-	a := open(t, "")
-	u := add(t, a, "john")
-	if err := login(t, a, "john", good, here); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.RememberDevice(t.Context(), u.ID, ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.Delete(t.Context(), u.ID); err != nil {
-		t.Fatal(err)
-	}
-	wantError(t, login(t, a, "john", good, here), ErrCredentials)
-	if n := count(t, a.db, `SELECT (SELECT count(*) FROM account_device) + (SELECT count(*) FROM account_place)`); n != 0 {
-		t.Errorf("%d devices and places outlive their user", n)
-	}
-	if again := add(t, a, "john"); again.ID == u.ID {
-		t.Error("an id is never used again: sessions and tokens carry it")
-	}
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		u := add(t, a, "john")
+		if err := login(t, a, "john", good, here); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.RememberDevice(t.Context(), u.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Delete(t.Context(), u.ID); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, login(t, a, "john", good, here), ErrCredentials)
+		if n := count(t, a, `SELECT (SELECT count(*) FROM account_device) + (SELECT count(*) FROM account_place)`); n != 0 {
+			t.Errorf("%d devices and places outlive their user", n)
+		}
+		if again := add(t, a, "john"); again.ID == u.ID {
+			t.Error("an id is never used again: sessions and tokens carry it")
+		}
+	})
 }
 
 func TestMissingUser(t *testing.T) {
-	a := open(t, "")
-	for call, err := range map[string]error{
-		"Find":           second(a.Find(t.Context(), "nobody")),
-		"Disable":        second(a.Disable(t.Context(), "u_none")),
-		"Enable":         a.Enable(t.Context(), "u_none"),
-		"Delete":         second(a.Delete(t.Context(), "u_none")),
-		"SetPassword":    second(a.SetPassword(t.Context(), "u_none", another)),
-		"RememberDevice": second(a.RememberDevice(t.Context(), "u_none", "")),
-	} {
-		if err != ErrNotFound {
-			t.Errorf("%s: %v, want %v", call, err, ErrNotFound)
+	onEach(t, func(t *testing.T, where string) {
+		a := open(t, where)
+		for call, err := range map[string]error{
+			"Find":           second(a.Find(t.Context(), "nobody")),
+			"Disable":        second(a.Disable(t.Context(), "u_none")),
+			"Enable":         a.Enable(t.Context(), "u_none"),
+			"Delete":         second(a.Delete(t.Context(), "u_none")),
+			"SetPassword":    second(a.SetPassword(t.Context(), "u_none", another)),
+			"RememberDevice": second(a.RememberDevice(t.Context(), "u_none", "")),
+		} {
+			if err != ErrNotFound {
+				t.Errorf("%s: %v, want %v", call, err, ErrNotFound)
+			}
 		}
-	}
-	if _, err := a.ChangePassword(t.Context(), Change{UserID: "u_none", Old: good, New: another}); err != ErrCredentials {
-		t.Errorf("ChangePassword: %v, want %v: a visitor does not learn that the user is gone", err, ErrCredentials)
-	}
-	if pending, err := a.PendingCutoffs(t.Context()); err != nil || len(pending) != 0 {
-		t.Errorf("changes that failed left cut-offs: %v, %v", pending, err)
-	}
+		if _, err := a.ChangePassword(t.Context(), Change{UserID: "u_none", Old: good, New: another}); err != ErrCredentials {
+			t.Errorf("ChangePassword: %v, want %v: a visitor does not learn that the user is gone", err, ErrCredentials)
+		}
+		if pending, err := a.PendingCutoffs(t.Context()); err != nil || len(pending) != 0 {
+			t.Errorf("changes that failed left cut-offs: %v, %v", pending, err)
+		}
+	})
 }

@@ -3,12 +3,9 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -100,28 +97,6 @@ func (s *Store) finish(ctx context.Context, c *pgx.Conn, g *group) (head store.C
 	s.writeGenerations(b, g)
 	s.writeHead(b, g, &head)
 	return head, s.commit(ctx, c, b)
-}
-
-// commit sends the last statements of a transaction, and the commit.
-func (s *Store) commit(ctx context.Context, c *pgx.Conn, b *pgx.Batch) error {
-	committed := false
-	b.Queue(`COMMIT`).Exec(func(tag pgconn.CommandTag) error {
-		committed = tag.String() == "COMMIT"
-		return nil
-	})
-	err := c.SendBatch(ctx, b).Close()
-	warning := takeWarning(c)
-	switch {
-	case err != nil && (answered(err) || ours(err) || pgconn.SafeToRetry(err)):
-		return undo(ctx, c, err)
-	case err != nil: // the commit was sent with the rest
-		return fmt.Errorf("%w: %w", store.ErrIndeterminate, err)
-	case !committed:
-		return errors.New("the server rolled the transaction back")
-	case warning != nil:
-		return fmt.Errorf("%w: it may be missing after a failover: %w", store.ErrIndeterminate, warning)
-	}
-	return nil
 }
 
 func (s *Store) writeRemovals(b *pgx.Batch, g *group) {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,20 +21,14 @@ func (s *Store) directOnce(ctx context.Context, fill func(*pgx.Batch)) error {
 	defer s.closed.Done()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	c, err := s.writes.Acquire(ctx)
+	c, err := s.transaction(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Release()
-	takeWarning(c.Conn()) // what concerns others
 	b := &pgx.Batch{}
-	s.beginTx(b)
 	fill(b)
-	err = s.commit(ctx, c.Conn(), b)
-	if err != nil && broken(errors.Unwrap(err)) {
-		s.writes.Reset()
-	}
-	return err
+	return s.commit(ctx, c.Conn(), b)
 }
 
 // changed tells how many rows a statement has changed.

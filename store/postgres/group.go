@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,10 +11,11 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// A group is written in two steps, each of which is one message and its answer.
-// The first locks what its operations are about and reads it. Then they decide,
-// one after the other, each on what those before it have decided. The second
-// step writes the outcome, a statement for each kind of change, and commits.
+// A group is written in two steps, each of which is one message and its answer,
+// in a transaction that has begun. The first locks what its operations are about
+// and reads it. Then they decide, one after the other, each on what those before
+// it have decided. The second step writes the outcome, a statement for each kind
+// of change, and commits.
 //
 // Locks are taken in the same order by everybody: the table of the epoch, users
 // in order, sessions in order, the head. The head, for which all nodes wait, is
@@ -65,7 +65,6 @@ type group struct {
 	now         time.Time // the store's, read when the locks were held
 	epoch       int64
 	found       int64 // the epoch before the group
-	head        store.Cursor
 	sessions    map[store.SID]*row
 	ofUser      map[string][]*row
 	generations map[string]int64 // how often each user's sessions were ended
@@ -90,22 +89,23 @@ func (g *group) add(r *row) {
 	g.ofUser[r.user] = append(g.ofUser[r.user], r)
 }
 
-// transact writes the group of the jobs.
+// transact writes the group of the jobs in a transaction that has begun.
 func (s *Store) transact(ctx context.Context, c *pgx.Conn, jobs []*job) error {
 	n := &needs{}
 	for _, j := range jobs {
 		j.needs(n)
 	}
-	takeWarning(c) // what concerns others
 	g, err := s.lock(ctx, c, n)
 	if err != nil {
-		return undo(ctx, c, err)
+		undo(ctx, c)
+		return err
 	}
 	for _, j := range jobs {
 		j.err = j.decide(g)
 	}
 	if g.empty() {
-		return undo(ctx, c, nil)
+		undo(ctx, c)
+		return nil
 	}
 	head, err := s.finish(ctx, c, g)
 	if err != nil {
@@ -117,32 +117,6 @@ func (s *Store) transact(ctx context.Context, c *pgx.Conn, jobs []*job) error {
 	return nil
 }
 
-// undo ends a transaction of which nothing is to stay, and returns err. Where
-// that fails the connection is not used again, and the server undoes it.
-func undo(ctx context.Context, c *pgx.Conn, err error) error {
-	if c.PgConn().TxStatus() != 'I' && !c.IsClosed() {
-		c.Exec(ctx, `ROLLBACK`)
-	}
-	return err
-}
-
-// begin are the first statements of a transaction that writes. The settings are
-// made for the transaction only: behind PgBouncer the server's session is not
-// ours.
-//
-//   - It is not acknowledged before it is on the disk, and, where the server
-//     has synchronous standbys, on theirs.
-//   - While it waits for locks that another node holds it gives up after a while.
-//   - If this process is stopped while it holds locks, others don't wait for
-//     long.
-func (s *Store) beginTx(b *pgx.Batch) {
-	patience := fmt.Sprintf("%dms", max(s.timeout.Milliseconds()/2, 1))
-	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
-	b.Queue(`SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-			THEN 'on' ELSE current_setting('synchronous_commit') END, true),
-		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true)`, patience)
-}
-
 // lock locks and reads what the group needs.
 func (s *Store) lock(ctx context.Context, c *pgx.Conn, n *needs) (*group, error) {
 	g := &group{
@@ -152,7 +126,6 @@ func (s *Store) lock(ctx context.Context, c *pgx.Conn, n *needs) (*group, error)
 		logged:      map[loggedKey]bool{},
 	}
 	b := &pgx.Batch{}
-	s.beginTx(b)
 	if n.everybody {
 		b.Queue(s.schema.sql(`LOCK TABLE cf.epoch IN EXCLUSIVE MODE`))
 	} else {
@@ -254,10 +227,12 @@ func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 	}
 }
 
-// readLog locks the head, and looks for sessions in the log.
+// readLog locks the head, and looks for sessions in the log. What has expired the
+// log no longer holds.
 func (s *Store) readLog(b *pgx.Batch, n *needs, g *group) {
 	b.Queue(s.schema.sql(`SELECT FROM cf.head FOR UPDATE`))
-	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.ended WHERE sid = ANY ($1::uuid[])`), uuids(n.entries)), func(rows pgx.Rows) error {
+	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.head, cf.ended WHERE sid = ANY ($2::uuid[]) AND expires > `+writeNow),
+		s.clock.Floor(), uuids(n.entries)), func(rows pgx.Rows) error {
 		var kind int16
 		var id [16]byte
 		err := rows.Scan(&kind, &id)

@@ -57,8 +57,9 @@ type Config struct {
 	Readers int
 
 	// Timeout is how long an operation waits for the server, at most, whatever
-	// its context allows; locks that another node holds it awaits half as
-	// long. Zero: 10 seconds.
+	// its context allows. For a lock that another node holds it waits a fifth of
+	// that; a node that is stopped holds one for at most half of it. Zero: 10
+	// seconds.
 	Timeout time.Duration
 
 	// NamedStatements has the server keep the statements that it has parsed,

@@ -37,3 +37,29 @@ func TestContract(t *testing.T) {
 		return openTest(t, url, postgres.Config{Schema: newSchema()})
 	})
 }
+
+// The same contract behind PgBouncer with transaction pooling: statements of one
+// connection run on many of the server's, which are not ours between them.
+func TestContractBehindPgBouncer(t *testing.T) {
+	direct := servers.Postgres(t)
+	url := servers.PgBouncer(t, direct, 20)
+	storetest.RunRealTime(t, func(t *testing.T) store.Store {
+		return openTest(t, url, postgres.Config{Schema: newSchema(), ListenURL: direct})
+	})
+}
+
+// What was acknowledged survives a crash of the server.
+func TestDurable(t *testing.T) {
+	server := servers.StartPostgres(t, nil)
+	url := server.Database()
+	schemas := map[string]string{} // by directory
+	storetest.RunDurableRealTime(t, func(t *testing.T, dir string) store.Store {
+		if schemas[dir] == "" {
+			schemas[dir] = newSchema()
+		} else {
+			server.Kill()
+			server.Start()
+		}
+		return openTest(t, url, postgres.Config{Schema: schemas[dir]})
+	})
+}

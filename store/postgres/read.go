@@ -110,16 +110,6 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("postgres: %w", err)
 }
 
-// optional calls found with the row of a query, if it yields one.
-func optional(q *pgx.QueuedQuery, found func(pgx.Row) error) {
-	q.QueryRow(func(r pgx.Row) error {
-		if err := found(r); !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		return nil
-	})
-}
-
 // each calls do with every row of a query.
 func each(q *pgx.QueuedQuery, do func(pgx.Rows) error) {
 	q.Query(func(rows pgx.Rows) error {

@@ -80,8 +80,10 @@ func migrateLocked(ctx context.Context, tx pgx.Tx, s schema, migrations []string
 
 // version tells how many migrations the schema has behind it.
 func (s schema) version(ctx context.Context, c *pgx.Conn) (version int, err error) {
+	// Not to_regclass: it may remember what was before another node had its turn.
 	var there bool
-	if err := c.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, s.sql(`cf.version`)).Scan(&there); err != nil || !there {
+	if err := c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
+		WHERE nspname = $1 AND relname = 'version')`, string(s)).Scan(&there); err != nil || !there {
 		return 0, err
 	}
 	err = c.QueryRow(ctx, s.sql(`SELECT version FROM cf.version`)).Scan(&version)
@@ -92,7 +94,7 @@ func (s schema) version(ctx context.Context, c *pgx.Conn) (version int, err erro
 // not.
 func (s schema) create(ctx context.Context, tx pgx.Tx) error {
 	var there bool
-	err := tx.QueryRow(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, s.quoted()).Scan(&there)
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)`, string(s)).Scan(&there)
 	if err == nil && !there {
 		_, err = tx.Exec(ctx, `CREATE SCHEMA `+s.quoted())
 	}

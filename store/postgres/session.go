@@ -150,19 +150,18 @@ func (g *group) create(c store.Creation) (store.Session, error) {
 		return store.Session{}, err
 	}
 	s := stamp(c, g.now)
-	g.insert(insertion{session: s, refresh: c.Refresh, values: c.Values, inherits: inherited(c), epoch: g.epoch})
+	i := insertion{session: s, refresh: c.Refresh, values: c.Values, epoch: g.epoch}
+	if saved, ok := g.saved[c.Replaces]; c.Inherit && ok {
+		i.values = saved.data // in this group: not in the table yet
+	} else if c.Inherit {
+		i.inherits = c.Replaces
+	}
+	g.insert(i)
 	if !c.Replaces.IsZero() {
 		g.end(g.sessions[c.Replaces], c.Retain)
 	}
 	g.keepNewest(c)
 	return s, nil
-}
-
-func inherited(c store.Creation) store.SID {
-	if c.Inherit {
-		return c.Replaces
-	}
-	return store.SID{}
 }
 
 // mayCreate checks everything that Create can be refused for.

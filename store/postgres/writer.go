@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -160,13 +159,12 @@ func (w *writer) loop() {
 func (w *writer) group(first *job) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
 	defer cancel()
-	// Jobs are taken once there is a connection: whoever gave up until then has
-	// written nothing.
-	c, err := w.store.writes.Acquire(ctx)
+	// Jobs are taken once the transaction has begun: whoever gave up until then
+	// has written nothing.
+	c, err := w.store.transaction(ctx)
 	jobs := w.take(first)
 	if err == nil {
 		err = w.commit(ctx, c, jobs)
-		c.Release()
 	}
 	if len(jobs) > 1 && answered(err) {
 		// One of them can't be done; the others must not suffer for it.
@@ -184,11 +182,10 @@ func (w *writer) group(first *job) {
 func (w *writer) alone(j *job) error {
 	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
 	defer cancel()
-	c, err := w.store.writes.Acquire(ctx)
+	c, err := w.store.transaction(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.Release()
 	return w.commit(ctx, c, []*job{j})
 }
 
@@ -224,25 +221,20 @@ func (w *writer) take(first *job) []*job {
 	}
 }
 
-// commit writes jobs in one transaction, again where another node's write has
-// got in between.
+// commit writes jobs in one transaction, which has begun on the connection, and
+// in another where a write of another node has got in between.
 func (w *writer) commit(ctx context.Context, c *pgxpool.Conn, jobs []*job) (err error) {
-	if len(jobs) == 0 {
-		return nil
-	}
-	for attempt := range attempts {
-		if attempt > 0 {
-			time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
-		}
+	for attempt := 1; ; attempt++ {
 		err = w.store.transact(ctx, c.Conn(), jobs)
-		if !hasCode(err, serializationFailure, deadlockDetected, uniqueViolation) {
-			break
+		c.Release()
+		if attempt == attempts || !hasCode(err, serializationFailure, deadlockDetected, uniqueViolation) {
+			return err
+		}
+		time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
+		if c, err = w.store.transaction(ctx); err != nil {
+			return err
 		}
 	}
-	if err != nil && (broken(err) || errors.Is(err, store.ErrIndeterminate)) {
-		w.store.writes.Reset() // the other connections may be as bad
-	}
-	return err
 }
 
 // answer tells the caller the outcome: the transaction's error, or else the

@@ -15,26 +15,33 @@
 // a second with appendfsync everysec.
 //
 // A failover is best effort. Replication is asynchronous: a write waits for
-// [Config.Replicas] replicas before it is acknowledged, but nothing makes
+// [Config.Replicas] replicas before it is acknowledged, and returns
+// store.ErrIndeterminate where they don't have it in time; but nothing makes
 // whoever promotes a replica take one of these. Sentinel and Cluster prefer the
 // one with the most data, and then nothing is lost. Where the wrong one is
-// promoted the last logouts are undone: nodes that follow the log see it by the
-// ids of its entries, and bring back what they know. Who can't live with that
+// promoted the last logouts are undone: nodes that follow the log see that the
+// primary is another one, forget the sessions that they remember, and bring back
+// the ends that they know. Who can't live with that
 // takes store/postgres with synchronous replication, or store/sqlite.
 //
 // Eviction would undo logouts too, so Open refuses a server whose
 // maxmemory-policy is not noeviction. When its memory is full, Create,
 // SaveValues and SwapDocument return store.ErrFull, while sessions can still be
-// ended. FLUSHALL ends every session: it is no logout, since nodes learn of it
-// by their next beat only.
+// ended. Open looks at the one server that it finds: give all that may become
+// the primary the same settings.
+//
+// FLUSHALL ends every session, but is no logout: nodes learn of it by their next
+// beat only.
 //
 // # What it needs
 //
 // All keys begin with {prefix}: and lie in one slot of a cluster, that is, on
-// one of its servers. A session takes about 1.5 kB. Every write is one script;
-// all but EndUser take less than a millisecond. EndUser takes about 20 µs for
-// each of the user's sessions, and the server does nothing else meanwhile: limit
-// the number of sessions of a user.
+// one of its servers; while the cluster moves that slot the store does not
+// answer. A session takes about 1.7 kB.
+//
+// Every write is one script, and what concerns many sessions is done in parts,
+// but for EndUser: the server does nothing else while it ends all of a user's
+// sessions, which takes it about 20 µs for each. Limit their number.
 //
 // A server that allows no more than needed has a user like this, with the prefix
 // in place of counterfoil:
@@ -45,10 +52,10 @@
 //	  +hgetall +hlen +xadd +xrange +xtrim +sadd +srem +sismember +zadd
 //	  +zrem +zrange +zcard +exists +del +unlink +rename +rpush +lindex +lpop
 //	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
-//	  +ping +hello +auth +info +config|get +client|setinfo +client|setname
+//	  +ping +hello +auth +info +config|get
 //
-// Redis 7.0 has no waitaof: leave it out there. With Sentinel and Cluster add
-// +role and +cluster|slots +cluster|shards.
+// Redis 7.0 has no waitaof: leave it out there. With Sentinels add +role, in a
+// cluster +cluster|slots and +cluster|shards.
 package redis
 
 import (
@@ -107,8 +114,8 @@ type Store struct {
 	closed  atomic.Bool
 	done    chan struct{} // closed with the store
 
-	mu      sync.Mutex
-	origins map[store.NodeID]string // what the store's was when the node beat last
+	mu        sync.Mutex
+	histories map[store.NodeID]string // what the node found when it beat last
 }
 
 var _ store.Store = (*Store)(nil)
@@ -165,11 +172,11 @@ func open(ctx context.Context, options valkey.ClientOption, config Config) (_ *S
 		return nil, err
 	}
 	s := &Store{
-		client:  client,
-		prefix:  "{" + config.Prefix + "}:",
-		timeout: config.Timeout,
-		done:    make(chan struct{}),
-		origins: map[store.NodeID]string{},
+		client:    client,
+		prefix:    "{" + config.Prefix + "}:",
+		timeout:   config.Timeout,
+		done:      make(chan struct{}),
+		histories: map[store.NodeID]string{},
 	}
 	defer func() {
 		if err != nil {

@@ -66,7 +66,7 @@ func (s *Store) run(ctx context.Context, sc *script, args ...string) (reply, err
 	if err := s.usable(ctx); err != nil {
 		return reply{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("the server did not answer within %v", s.timeout))
 	defer cancel()
 	first := []string{strconv.FormatInt(s.clock.reached(), 10)}
 	if sc.kind.writes {
@@ -82,6 +82,9 @@ func (s *Store) run(ctx context.Context, sc *script, args ...string) (reply, err
 	}
 	values, err := answers[0].ToArray()
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // the caller's, or ours
+		}
 		return reply{}, sc.explain(err)
 	}
 	if len(answers) == 2 {
@@ -131,10 +134,10 @@ func (s *Store) send(ctx context.Context, sc *script, command, what string, args
 		command += "_RO"
 	}
 	run := s.client.B().Arbitrary(command, what, "1").Keys(s.prefix + "meta").Args(args...).Build()
-	if !sc.kind.lasts || !s.waits.any() {
-		return []valkey.ValkeyResult{s.client.Do(ctx, run)}
+	if sc.kind.lasts && s.waits.any() {
+		return s.onOneConnection(ctx, run, s.wait())
 	}
-	return s.onOneConnection(ctx, run, s.wait())
+	return s.onOneConnection(ctx, run)
 }
 
 // wait waits for what the connection has written before: on another one it
@@ -175,12 +178,17 @@ func (w waits) check(answer valkey.ValkeyResult) error {
 }
 
 // onOneConnection sends commands on the same connection, one after the other.
+// Others share it, unless one of the commands waits.
+//
+// In a cluster it is a dedicated connection, which follows no redirection. The
+// client would follow one for each command by itself, and so wait on the wrong
+// server. And while a slot moves, the server that it moves to would run a script
+// that finds a part of the keys only, and call a logout done whose session
+// arrives later.
 func (s *Store) onOneConnection(ctx context.Context, commands ...valkey.Completed) []valkey.ValkeyResult {
 	if s.client.Mode() != valkey.ClientModeCluster {
 		return s.client.DoMulti(ctx, commands...)
 	}
-	// Where the client follows a redirection it does so for each command by
-	// itself, and would wait on the wrong server. A dedicated one follows none.
 	c, release := s.client.Dedicate()
 	defer release()
 	answers := c.DoMulti(ctx, commands...)
@@ -195,16 +203,16 @@ func (s *Store) onOneConnection(ctx context.Context, commands ...valkey.Complete
 
 // explain says what an error means for the caller: whether the script has run.
 func (sc *script) explain(err error) error {
-	err = fmt.Errorf("redis: %s: %w", sc.name, err)
-	refused, ok := valkey.IsValkeyErr(err)
+	named := fmt.Errorf("redis: %s: %w", sc.name, err)
 	var network *net.OpError
+	refused, ok := valkey.IsValkeyErr(err)
 	switch {
 	case ok && strings.HasPrefix(refused.Error(), "OOM "):
-		return fmt.Errorf("%w (%w)", store.ErrFull, err)
+		return fmt.Errorf("%w (%w)", store.ErrFull, named)
 	case !sc.kind.writes,
 		ok && !strings.Contains(refused.Error(), " script: "), // refused before it ran: an error within names the script
 		errors.As(err, &network) && network.Op == "dial":
-		return err
+		return named
 	}
-	return fmt.Errorf("%w: %w", store.ErrIndeterminate, err)
+	return fmt.Errorf("%w: %w", store.ErrIndeterminate, named)
 }

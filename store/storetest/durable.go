@@ -15,6 +15,12 @@ import (
 // bubbles.
 func RunDurable(t *testing.T, open func(t *testing.T, dir string) store.Store) {
 	t.Run("clock", func(t *testing.T) { checkDurableClock(t, open) })
+	RunDurableRealTime(t, open)
+}
+
+// RunDurableRealTime is [RunDurable] for a store whose clock is not this
+// process's, without the test in a bubble.
+func RunDurableRealTime(t *testing.T, open func(t *testing.T, dir string) store.Store) {
 	for _, r := range durableRules {
 		t.Run(r.name, func(t *testing.T) {
 			defer func() {

@@ -128,7 +128,7 @@ var hostileRules = []rule{
 		}
 		k.refuses(k.store.SwapDocument(ctx, "larger", 0, tooLarge), store.ErrTooLarge)
 	}},
-	{name: "many rows", why: "MaxBatch: the entries of one Follow, the rows of one List; zero: MaxBatch.", check: func(k *kit) {
+	{name: "many rows", why: "MaxBatch: the entries of one Follow, Beat or Merge, the rows of one List; zero: MaxBatch.", check: func(k *kit) {
 		const n = store.MaxBatch + 5
 		ids := make([]store.SID, n)
 		parallel(8, func(worker int) {

@@ -124,7 +124,7 @@ var mergeRules = []rule{
 			k.t.Errorf("the generation went from %d to %d", generation, now)
 		}
 	}},
-	{name: "what the log holds", why: "Merge … appends those that the log does not hold, whatever position and id they had.", check: func(k *kit) {
+	{name: "what the log holds", why: "It holds an entry if it has one of the same Kind for the same Session, whatever their positions and ids.", check: func(k *kit) {
 		ended := k.createFor("john")
 		k.end(ended.ID)
 		later := k.remembered(ended.ID)
@@ -144,7 +144,7 @@ var mergeRules = []rule{
 			k.t.Errorf("the log has %d entries, want 3", n)
 		}
 	}},
-	{name: "what has expired", why: "Merge … appends those that … have not expired. Whatever ends a session appends to the log.", check: func(k *kit) {
+	{name: "what has expired", why: "What has expired is passed over, and ends nothing: whatever ends a session appends to the log.", check: func(k *kit) {
 		s := k.createFor("john")
 		generation := k.generation("john")
 		old, oldCut := k.remembered(s.ID), k.rememberedCut()
