@@ -49,9 +49,9 @@
 //	ACL SETUSER counterfoil on >password resetchannels resetkeys
 //	  ~{counterfoil}:* &{counterfoil}:*
 //	  +eval +evalsha +eval_ro +evalsha_ro +time +hmget +hget +hset +hdel +hincrby
-//	  +hgetall +hlen +xadd +xrange +xtrim +sadd +srem +sismember +zadd
-//	  +zrem +zrange +zcard +exists +del +unlink +rename +rpush +lindex +lpop
-//	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
+//	  +hgetall +hlen +xadd +xrange +xtrim +zadd +zrem +zrange +zcard +exists +del
+//	  +unlink +rename +rpush +lindex +lpop +pexpireat +pexpiretime +publish
+//	  +subscribe +unsubscribe +wait +waitaof
 //	  +ping +hello +auth +info +config|get
 //
 // Redis 7.0 has no waitaof: leave it out there. With Sentinels add +role, in a
