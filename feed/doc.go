@@ -21,7 +21,8 @@
 // is complete, a beat. The lease then counts from the moment before it asked,
 // never from the answer: an answer that was delayed proves nothing about the
 // time since. Hints that the log has grown make the follower look sooner, and
-// never extend the lease. So a lost hint, a cut network, a stopped process or a
+// never extend the lease; entries that one hands over count only behind a place
+// in the log that is known. So a lost hint, a cut network, a stopped process or a
 // crashed store can only end the lease early.
 //
 // What was learned is applied before it is relied on, and acknowledged after

@@ -249,13 +249,13 @@ func TestStreamTellsEntriesAndNudges(t *testing.T) {
 }
 
 func TestEventsHaveALimit(t *testing.T) {
-	if got := string(newsEvent(make([]store.Entry, maxPushed+1), true)); got != string(beatEvent) {
+	if got := string(newsEvent(store.Cursor{}, make([]store.Entry, maxPushed+1), true)); got != string(beatEvent) {
 		t.Errorf("more entries than an event takes: %q", got)
 	}
-	if got := string(newsEvent(nil, false)); got != string(beatEvent) {
+	if got := string(newsEvent(store.Cursor{}, nil, false)); got != string(beatEvent) {
 		t.Errorf("a place that was lost: %q", got)
 	}
-	if got := newsEvent(nil, true); got != nil {
+	if got := newsEvent(store.Cursor{}, nil, true); got != nil {
 		t.Errorf("nothing new: %q", got)
 	}
 }
@@ -300,7 +300,7 @@ func open(t *testing.T, network *pipenet.Network) (net.Conn, *bufio.Reader) {
 }
 
 func (n *testNode) push(pos uint64) {
-	check(n.t, n.view.apply(1, []store.Entry{{Cursor: store.Cursor{Pos: pos}, Kind: store.SessionEnded, Session: store.SID{1}, Expires: time.Now().Add(time.Hour)}}))
+	check(n.t, n.view.apply(1, store.Cursor{}, []store.Entry{{Cursor: store.Cursor{Pos: pos}, Kind: store.SessionEnded, Session: store.SID{1}, Expires: time.Now().Add(time.Hour)}}))
 }
 
 func TestStreamsEnd(t *testing.T) {

@@ -154,8 +154,9 @@ func TestVectorsOfRenewals(t *testing.T) {
 
 func TestVectorsOfStreams(t *testing.T) {
 	type told struct {
-		Hint string
-		Pos  []uint64
+		Hint  string
+		After uint64
+		Pos   []uint64
 	}
 	type vector struct {
 		Why, Stream, Outcome string
@@ -164,18 +165,18 @@ func TestVectorsOfStreams(t *testing.T) {
 	}
 	for _, c := range vectors[vector](t, "streams.json") {
 		var got []told
-		err := readEvents(strings.NewReader(strings.Repeat(c.Stream, max(c.Repeat, 1))), func(h store.Hint, entries []store.Entry) {
+		err := readEvents(strings.NewReader(strings.Repeat(c.Stream, max(c.Repeat, 1))), func(h store.Hint, after store.Cursor, entries []store.Entry) {
 			if h == store.BeatNow {
 				got = append(got, told{Hint: "beat"})
 				return
 			}
-			next := told{Hint: "entries"}
+			next := told{Hint: "entries", After: after.Pos}
 			for _, e := range entries {
 				next.Pos = append(next.Pos, e.Pos)
 			}
 			got = append(got, next)
 		})
-		if !slices.EqualFunc(got, c.Hints, func(a, b told) bool { return a.Hint == b.Hint && slices.Equal(a.Pos, b.Pos) }) {
+		if !slices.EqualFunc(got, c.Hints, func(a, b told) bool { return a.Hint == b.Hint && a.After == b.After && slices.Equal(a.Pos, b.Pos) }) {
 			t.Errorf("%s: hints %v, want %v", c.Why, got, c.Hints)
 		}
 		if refused := errors.Is(err, errMalformed); err == nil || refused != (c.Outcome == "refused") {

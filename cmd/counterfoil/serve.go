@@ -23,6 +23,7 @@ type serveCmd struct {
 	PublicURL    string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
 	InsecureHTTP bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
 	Bound        time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
+	Canary       time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it; /readyz tells. Default: never (${env})."`
 	TokenLife    time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
 	Idle         time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
 	Lifetime     time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
@@ -37,6 +38,9 @@ func (c *serveCmd) Validate() error {
 		if d <= 0 {
 			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
 		}
+	}
+	if c.Canary < 0 {
+		return errors.New("--canary takes a time, such as 10s, or 0 for never")
 	}
 	if c.MaxSessions < 0 {
 		return errors.New("--max-sessions takes a number, or 0 for no limit")
@@ -115,6 +119,7 @@ func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]b
 		MaxSessions:  c.MaxSessions,
 		TokenLife:    c.TokenLife,
 		Bound:        c.Bound,
+		Canary:       c.Canary,
 	}
 	if c.MaxSessions == 0 {
 		config.MaxSessions = -1 // no limit; there, zero is the default

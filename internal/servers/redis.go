@@ -301,7 +301,11 @@ func (s *RedisServer) stop() error {
 // its first file refuses to stop, and nothing is to be kept.
 func (s *RedisServer) remove() (err error) {
 	if s.process != nil {
-		err = s.process.killAll()
+		select {
+		case <-s.process.exited: // it did not even start
+		default:
+			err = s.process.killAll()
+		}
 		s.process = nil
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))

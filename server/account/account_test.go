@@ -30,16 +30,23 @@ var cheap = cost{memory: 8, time: 1, threads: 1}
 // open opens accounts with a cheap hash.
 func open(t testing.TB, where string) *Accounts {
 	t.Helper()
-	a, err := openWith(t.Context(), where, Config{cost: cheap, ContextWords: []string{"counterfoil"}, HashParallelism: 64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
+	return opened(t)(openWith(t.Context(), where, Config{cost: cheap, ContextWords: []string{"counterfoil"}, HashParallelism: 64}))
+}
+
+// opened closes accounts when the test ends.
+func opened(t testing.TB) func(*Accounts, error) *Accounts {
+	return func(a *Accounts, err error) *Accounts {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	return a
+		t.Cleanup(func() {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return a
+	}
 }
 
 func add(t testing.TB, a *Accounts, name string) User {

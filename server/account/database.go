@@ -20,6 +20,9 @@ type database struct {
 	// hold waits until no other transaction holds one of the subjects, and
 	// holds them until tx ends. It returns the time after the wait.
 	hold func(ctx context.Context, tx *sql.Tx, subjects []string) (time.Time, error)
+	// doubt returns what the connection has said, since the last call, that
+	// leaves open whether a commit is safe.
+	doubt func(*sql.Conn) error
 	// again reports whether the error has undone a transaction that was not to
 	// blame, so that it is worth another try.
 	again func(error) bool
@@ -154,7 +157,13 @@ func (d *database) try(ctx context.Context, subjects []string, do func(*txn) err
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	defer func() { err = orTimeUp(ctx, err) }()
-	tx, err := d.pool.BeginTx(ctx, d.begin)
+	c, err := d.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close() // gives it back
+	d.doubt(c)      // what was said before does not count
+	tx, err := c.BeginTx(ctx, d.begin)
 	if err != nil {
 		return err
 	}
@@ -163,7 +172,10 @@ func (d *database) try(ctx context.Context, subjects []string, do func(*txn) err
 		err = do(&txn{conn{tx, d.dialect}, now})
 	}
 	if err == nil {
-		return tx.Commit()
+		if err = tx.Commit(); err == nil {
+			err = d.doubt(c)
+		}
+		return err
 	}
 	if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // done: the context has ended it
 		err = errors.Join(err, undo)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"slices"
@@ -122,6 +123,7 @@ func openPostgres(url string) (*database, error) {
 		pool:    pool,
 		begin:   &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		hold:    holdPostgres,
+		doubt:   takeWarning,
 		again:   isDeadlock,
 		schema:  postgresSchema,
 		migrant: "counterfoil", // the sessions' store takes this lock as well: one of us makes the schema
@@ -153,6 +155,7 @@ func parsePostgres(url string) (*pgx.ConnConfig, error) {
 	// connection of its own.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, longestWork/2)
+	config.OnNotice = keepWarning
 	// What a standby says is old: a user who was disabled may still be good there.
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	return config, nil
@@ -179,6 +182,31 @@ func lockKeys(subjects []string) []int64 {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+const warningKey = "counterfoil.warning"
+
+// keepWarning keeps what the server warns of. When the wait for the synchronous
+// standby is cancelled the server reports success, and a warning: a failover may
+// undo the commit. The warning has no code of its own, and its text is
+// translated; so any will do.
+func keepWarning(c *pgconn.PgConn, n *pgconn.Notice) {
+	if n.SeverityUnlocalized == "WARNING" {
+		c.CustomData()[warningKey] = n
+	}
+}
+
+// takeWarning returns the warning since the last call, if there is one.
+func takeWarning(c *sql.Conn) error {
+	return c.Raw(func(driver any) error {
+		kept := driver.(*stdlib.Conn).Conn().PgConn().CustomData()
+		n, warned := kept[warningKey].(*pgconn.Notice)
+		if !warned {
+			return nil
+		}
+		delete(kept, warningKey)
+		return fmt.Errorf("the change was made, but may not survive a failover: the server warned: %w", (*pgconn.PgError)(n))
+	})
 }
 
 // isDeadlock tells the victim of a deadlock. Purging takes no locks on what it

@@ -19,16 +19,7 @@ import (
 // node opens accounts as a server does, with the server's clock.
 func node(t testing.TB, url string) *Accounts {
 	t.Helper()
-	a, err := OpenPostgres(t.Context(), url, Config{cost: cheap, HashParallelism: 64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return a
+	return opened(t)(OpenPostgres(t.Context(), url, Config{cost: cheap, HashParallelism: 64}))
 }
 
 func nodes(t testing.TB, n int) []*Accounts {
@@ -76,45 +67,6 @@ func TestNodesCountEachGuessOnce(t *testing.T) {
 	}
 }
 
-func TestNodesHaveOneFirstUser(t *testing.T) {
-	all := nodes(t, 4)
-	var won, names []string
-	for i, err := range parallel(8, func(i int) error {
-		return second(all[i%4].AddFirst(t.Context(), fmt.Sprint("user", i), good))
-	}) {
-		if err == nil {
-			won = append(won, fmt.Sprint("user", i))
-		} else if !errors.Is(err, ErrNotEmpty) {
-			t.Errorf("a loser gets %v, want %v", err, ErrNotEmpty)
-		}
-	}
-	users, err := all[0].List(t.Context(), "", 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, u := range users {
-		names = append(names, u.Name)
-	}
-	if len(won) != 1 || !slices.Equal(won, names) {
-		t.Errorf("of 8 set-ups at 4 nodes %v won, and there are %v: want one", won, names)
-	}
-}
-
-func TestNodesShareNames(t *testing.T) {
-	all := nodes(t, 4)
-	won := 0
-	for _, err := range parallel(8, func(i int) error { return second(all[i%4].Add(t.Context(), "john", good)) }) {
-		if err == nil {
-			won++
-		} else if !errors.Is(err, ErrNameTaken) {
-			t.Errorf("a loser gets %v, want %v", err, ErrNameTaken)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d users have one name", won)
-	}
-}
-
 // Of one user, the numbers of debts grow in the order of commits. Otherwise who
 // ends the sessions of a newer debt clears one that nobody has seen yet.
 func TestCutoffsAreNumberedAsTheyCommit(t *testing.T) {
@@ -152,6 +104,37 @@ func TestCutoffsAreNumberedAsTheyCommit(t *testing.T) {
 	pending, err := all[0].PendingCutoffs(t.Context())
 	if err != nil || !slices.Equal(pending, []Cutoff{second}) {
 		t.Errorf("pending = %v, %v, want %v, which covers both", pending, err, second)
+	}
+}
+
+// A login that is being recorded remembers where the user is known. It must not
+// do so after a new password has forgotten that.
+func TestChangesOfAUserTakeTurns(t *testing.T) {
+	for change, do := range changes {
+		all := nodes(t, 2)
+		john := add(t, all[0], "john")
+		held, release, over := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+		go func() {
+			over <- all[0].db.write(t.Context(), []string{userSubject(john.ID)}, func(*txn) error {
+				close(held)
+				<-release
+				return nil
+			})
+		}()
+		<-held
+		go func() { over <- second(do(t.Context(), all[1], john.ID)) }()
+		select {
+		case err := <-over:
+			t.Errorf("%s did not wait for another transaction about the user", change)
+			over <- err
+		case <-time.After(200 * time.Millisecond):
+		}
+		close(release)
+		for range 2 {
+			if err := <-over; err != nil {
+				t.Errorf("%s: %v", change, err)
+			}
+		}
 	}
 }
 
@@ -297,6 +280,57 @@ func TestSilentNodeIsCutOff(t *testing.T) {
 	}
 	if _, err := a.Add(t.Context(), "john", good); err != nil {
 		t.Errorf("others wait for it until then, and no longer: %v", err)
+	}
+}
+
+// A commit whose wait for the synchronous standby was cancelled is reported as
+// successful, with a warning. It may be missing after a failover: nobody may
+// take it for done.
+func TestStandbyWaitCancelled(t *testing.T) {
+	t.Parallel()
+	server := servers.StartPostgres(t, nil)
+	url := server.Database()
+	a, operator := node(t, url), node(t, url)
+	u := add(t, a, "john")
+	server.Set("synchronous_standby_names", "missing")
+	result := make(chan error, 1)
+	go func() { result <- second(a.Disable(t.Context(), u.ID)) }()
+	for cancelled := 0; cancelled == 0; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-result:
+			t.Fatalf("Disable did not wait for the standby: %v", err)
+		default:
+		}
+		cancelled = count(t, operator, `SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+	}
+	if err := <-result; err == nil || !strings.Contains(err.Error(), "may not survive a failover") {
+		t.Errorf("Disable: %v, want an error", err)
+	}
+	server.Set("synchronous_standby_names", "")
+	if _, err := a.Disable(t.Context(), u.ID); err != nil {
+		t.Errorf("repeated: %v", err)
+	}
+}
+
+// A pooler gives each transaction any of its connections.
+func TestBehindAPooler(t *testing.T) {
+	t.Parallel()
+	url := servers.PgBouncer(t, servers.Postgres(t), 2)
+	all := []*Accounts{node(t, url), node(t, url)}
+	add(t, all[0], "john")
+	for _, err := range parallel(20, func(i int) error { return login(t, all[i%2], "john", good, here) }) {
+		if err != nil {
+			t.Errorf("right passwords: %v", err)
+		}
+	}
+	for range 4 {
+		wantError(t, login(t, all[1], "john", "wrong", here), ErrCredentials)
+	}
+	for _, err := range parallel(10, func(i int) error { return login(t, all[i%2], fmt.Sprint("name", i), "wrong", elsewhere) }) {
+		wantError(t, err, ErrCredentials)
+	}
+	if n := bucketOf(t, all[0], bucketKey("address", placeOf(elsewhere))); n != 10 {
+		t.Errorf("10 guesses from one address count %d", n)
 	}
 }
 

@@ -89,6 +89,7 @@ func openSQLite(path string) (*database, error) {
 		hold: func(context.Context, *sql.Tx, []string) (time.Time, error) {
 			return time.Now(), nil // there is one writer at a time: see _txlock
 		},
+		doubt: func(*sql.Conn) error { return nil },
 		again: func(error) bool { return false },
 
 		schema: sqliteSchema,

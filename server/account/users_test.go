@@ -96,11 +96,12 @@ func TestAdd(t *testing.T) {
 func TestAddFirst(t *testing.T) {
 	onEach(t, func(t *testing.T, where string) {
 		a := open(t, where)
+		nodes := []*Accounts{a, open(t, where)}
 		if empty, err := a.Empty(t.Context()); err != nil || !empty {
 			t.Fatalf("Empty = %v, %v on a new file: there is no default account (req 37)", empty, err)
 		}
 		errs := parallel(8, func(i int) error {
-			return second(a.AddFirst(t.Context(), fmt.Sprint("user", i), good))
+			return second(nodes[i%2].AddFirst(t.Context(), fmt.Sprint("user", i), good))
 		})
 		won := 0
 		for _, err := range errs {
@@ -121,9 +122,9 @@ func TestAddFirst(t *testing.T) {
 
 func TestAddSameNameAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, where string) {
-		a := open(t, where)
+		nodes := []*Accounts{open(t, where), open(t, where)}
 		won := 0
-		for _, err := range parallel(8, func(int) error { return second(a.Add(t.Context(), "john", good)) }) {
+		for _, err := range parallel(8, func(i int) error { return second(nodes[i%2].Add(t.Context(), "john", good)) }) {
 			if err == nil {
 				won++
 			} else if !errors.Is(err, ErrNameTaken) {

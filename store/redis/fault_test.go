@@ -284,6 +284,28 @@ func TestFlush(t *testing.T) {
 	end(t, s, create(t, s, "john"))
 }
 
+// A server that was started again may have lost a session that a node remembers,
+// whose end would then not come to the log: the node is told to begin anew.
+func TestRestart(t *testing.T) {
+	server := servers.StartRedis(t, nil)
+	s := open(t, server.URL(), redis.Config{})
+	beat := store.Beat{Node: store.NewNodeID(), Bound: time.Second, Limit: 10, After: end(t, s, create(t, s, "john"))}
+	for range 2 {
+		if _, err := s.Beat(t.Context(), beat); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.Kill()
+	server.Start()
+	settle(t, s)
+	if _, err := s.Beat(t.Context(), beat); !errors.Is(err, store.ErrUnknownCursor) {
+		t.Errorf("Beat: error %v, want %v", err, store.ErrUnknownCursor)
+	}
+	if _, err := s.Beat(t.Context(), beat); err != nil {
+		t.Errorf("the beat after that: %v", err)
+	}
+}
+
 // When memory is full nobody logs in, but everybody can log out.
 func TestFull(t *testing.T) {
 	server := servers.StartRedis(t, nil)

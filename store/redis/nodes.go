@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,12 +21,15 @@ var (
 // Beat implements [store.Store]. It writes, and waits for the replicas as every
 // write does: a primary that was deposed can't prove anything.
 //
-// A node whose last beat found another store is told so by ErrUnknownCursor,
-// though its cursor may be the zero one: FLUSHALL has emptied the store since.
+// A node whose last beat found another history of the store is told so by
+// ErrUnknownCursor, though its cursor may be a place in this one as well:
+// FLUSHALL has emptied the store since, or the primary is another one, or was
+// started again. It may have lost a session that the node remembers, and then
+// the end of that session would not come to the log.
 func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
 	node, expected := "", ""
 	if b.Node != (store.NodeID{}) {
-		node, expected = hex.EncodeToString(b.Node[:]), s.origin(b.Node)
+		node, expected = hex.EncodeToString(b.Node[:]), s.history(b.Node)
 	}
 	limit := min(max(b.Limit, 0), store.MaxBatch)
 	r, err := s.run(ctx, beatScript, node, number(store.Longest(b.Bound).Milliseconds()), position(min(b.Acked, b.After.Pos)),
@@ -38,30 +42,38 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
 		s.remember(b.Node, r.text(5))
 		return news, nil
 	}
-	switch err {
-	case store.ErrUnknownCursor:
-		s.remember(b.Node, "")
-	case store.ErrFull:
+	switch {
+	case errors.Is(err, store.ErrUnknownCursor):
+		s.forget(b.Node)
+	case errors.Is(err, store.ErrFull):
 		err = fmt.Errorf("%w: %d nodes follow this store", err, store.MaxHolders)
 	}
 	return store.News{}, err
 }
 
-func (s *Store) origin(node store.NodeID) string {
+func (s *Store) history(node store.NodeID) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.origins[node]
+	return s.histories[node]
 }
 
-// remember notes the origin that a node has seen; empty: none.
-func (s *Store) remember(node store.NodeID, origin string) {
+// remember notes the history that a node has seen. A process has one node, or a
+// few: if there are more than any store takes, all but this are forgotten.
+func (s *Store) remember(node store.NodeID, history string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if origin == "" || len(s.origins) >= store.MaxHolders {
-		delete(s.origins, node)
-		return
+	if len(s.histories) >= store.MaxHolders {
+		clear(s.histories)
 	}
-	s.origins[node] = origin
+	s.histories[node] = history
+}
+
+// forget has the node's next beat accept whatever store it finds: the node
+// knows that it must start anew.
+func (s *Store) forget(node store.NodeID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.histories, node)
 }
 
 // Holders implements [store.Store].

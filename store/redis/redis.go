@@ -15,11 +15,13 @@
 // a second with appendfsync everysec.
 //
 // A failover is best effort. Replication is asynchronous: a write waits for
-// [Config.Replicas] replicas before it is acknowledged, but nothing makes
+// [Config.Replicas] replicas before it is acknowledged, and returns
+// store.ErrIndeterminate where they don't have it in time; but nothing makes
 // whoever promotes a replica take one of these. Sentinel and Cluster prefer the
 // one with the most data, and then nothing is lost. Where the wrong one is
-// promoted the last logouts are undone: nodes that follow the log see it by the
-// ids of its entries, and bring back what they know. Who can't live with that
+// promoted the last logouts are undone: nodes that follow the log see that the
+// primary is another one, forget the sessions that they remember, and bring back
+// the ends that they know. Who can't live with that
 // takes store/postgres with synchronous replication, or store/sqlite.
 //
 // Eviction would undo logouts too, so Open refuses a server whose
@@ -52,8 +54,8 @@
 //	  +pexpireat +pexpiretime +publish +subscribe +unsubscribe +wait +waitaof
 //	  +ping +hello +auth +info +config|get
 //
-// Redis 7.0 has no waitaof: leave it out there. With Sentinel and Cluster add
-// +role and +cluster|slots +cluster|shards.
+// Redis 7.0 has no waitaof: leave it out there. With Sentinels add +role, in a
+// cluster +cluster|slots and +cluster|shards.
 package redis
 
 import (
@@ -112,8 +114,8 @@ type Store struct {
 	closed  atomic.Bool
 	done    chan struct{} // closed with the store
 
-	mu      sync.Mutex
-	origins map[store.NodeID]string // what the store's was when the node beat last
+	mu        sync.Mutex
+	histories map[store.NodeID]string // what the node found when it beat last
 }
 
 var _ store.Store = (*Store)(nil)
@@ -170,11 +172,11 @@ func open(ctx context.Context, options valkey.ClientOption, config Config) (_ *S
 		return nil, err
 	}
 	s := &Store{
-		client:  client,
-		prefix:  "{" + config.Prefix + "}:",
-		timeout: config.Timeout,
-		done:    make(chan struct{}),
-		origins: map[store.NodeID]string{},
+		client:    client,
+		prefix:    "{" + config.Prefix + "}:",
+		timeout:   config.Timeout,
+		done:      make(chan struct{}),
+		histories: map[store.NodeID]string{},
 	}
 	defer func() {
 		if err != nil {

@@ -1,8 +1,10 @@
 package redis_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +23,7 @@ func TestStore(t *testing.T) {
 	s := servers.StartRedis(t, nil)
 	url := restricted(t, s, "test-*")
 	storetest.RunRealTime(t, func(t *testing.T) store.Store {
-		_, prefix := servers.Redis(t)
-		return open(t, url, redis.Config{Prefix: prefix})
+		return open(t, url, redis.Config{Prefix: "test-" + rand.Text()})
 	})
 }
 
@@ -50,8 +51,8 @@ func open(t testing.TB, url string, config redis.Config) *redis.Store {
 }
 
 // restricted makes a user as the package's comment shows it, for keys with the
-// prefix, and returns the URL for him.
-func restricted(t *testing.T, s *servers.RedisServer, prefix string) string {
+// prefix and with some commands more, and returns the URL for him.
+func restricted(t *testing.T, s *servers.RedisServer, prefix string, more ...string) string {
 	t.Helper()
 	source, err := os.ReadFile("redis.go")
 	if err != nil {
@@ -67,7 +68,7 @@ func restricted(t *testing.T, s *servers.RedisServer, prefix string) string {
 	if strings.Contains(s.Do("INFO", "server"), "redis_version:7.0.") {
 		rule = strings.ReplaceAll(rule, "+waitaof", "")
 	}
-	s.Do(append([]string{"ACL", "SETUSER"}, strings.Fields(rule)...)...)
+	s.Do(slices.Concat([]string{"ACL", "SETUSER"}, strings.Fields(rule), more)...)
 	return "redis://counterfoil:password@" + s.Address()
 }
 

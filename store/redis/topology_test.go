@@ -75,6 +75,7 @@ func TestCluster(t *testing.T) {
 		nodes, addresses = append(nodes, s), append(addresses, s.Address())
 	}
 	for i, s := range nodes {
+		restricted(t, s, "*", "+cluster|slots", "+cluster|shards")
 		s.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*5500), fmt.Sprint(min(i*5500+5499, 16383)))
 		host, port, _ := net.SplitHostPort(nodes[0].Address())
 		bus := strings.TrimPrefix(nodes[0].Do("CONFIG", "GET", "cluster-port"), "cluster-port\n")
@@ -94,7 +95,7 @@ func TestCluster(t *testing.T) {
 	if _, err := tryOpen(t, nodes[0].URL(), redis.Config{}); err == nil || !strings.Contains(err.Error(), "redis+cluster") {
 		t.Errorf("one server of a cluster: error %v", err)
 	}
-	url := "redis+cluster://default:password@" + strings.Join(addresses, ",")
+	url := "redis+cluster://counterfoil:password@" + strings.Join(addresses, ",")
 	for _, prefix := range []string{"one", "two", "three", "four"} { // in different slots
 		walk(t, open(t, url, redis.Config{Prefix: prefix}))
 	}
@@ -166,15 +167,18 @@ func freePort(t *testing.T) string {
 // promoted, and what the replica had is there.
 func TestSentinel(t *testing.T) {
 	primary := servers.StartRedis(t, nil)
-	primary.StartReplica(nil)
+	replica := primary.StartReplica(nil)
+	for _, s := range []*servers.RedisServer{primary, replica} {
+		restricted(t, s, "counterfoil", "+role")
+	}
 	sentinel := primary.StartSentinel()
 	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(sentinel.Do("SENTINEL", "REPLICAS", "primary"), "slave"); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the Sentinel does not see the replica")
 		}
 	}
-	s := open(t, fmt.Sprintf("redis+sentinel://default:%s@%s/primary?sentinel_user=default&sentinel_password=%s",
-		primary.Password(), sentinel.Address(), sentinel.Password()), redis.Config{Replicas: 1})
+	s := open(t, fmt.Sprintf("redis+sentinel://counterfoil:password@%s/primary?sentinel_user=default&sentinel_password=%s",
+		sentinel.Address(), sentinel.Password()), redis.Config{Replicas: 1})
 	walk(t, s)
 	ended, live := create(t, s, "jane"), create(t, s, "jane")
 	end(t, s, ended)

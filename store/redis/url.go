@@ -21,7 +21,45 @@ var errURL = errors.New("redis: the URL is not one: want redis://user:password@h
 
 // parse makes the client's options of a URL.
 func parse(raw string, config Config) (valkey.ClientOption, error) {
-	options := valkey.ClientOption{
+	o := baseOptions(config)
+	hosts, one := cutHosts(raw)
+	u, err := url.Parse(one)
+	if err != nil {
+		return o, errURL
+	}
+	// Where the password has a / or a ? that is not encoded, its end stands here.
+	if strings.Contains(u.EscapedPath()+u.RawQuery+u.EscapedFragment(), "@") {
+		return o, errURL
+	}
+	protocol, topology, _ := strings.Cut(u.Scheme, "+")
+	switch protocol {
+	case "redis", "valkey":
+	case "rediss", "valkeys":
+		o.TLSConfig = cmp.Or(config.TLS, &tls.Config{MinVersion: tls.VersionTLS12}).Clone()
+	default:
+		return o, fmt.Errorf("redis: unknown scheme %q (did you mean redis or rediss?)", u.Scheme)
+	}
+	if u.User != nil {
+		o.Username = u.User.Username()
+		o.Password, _ = u.User.Password()
+	}
+	o.InitAddress = addresses(hosts)
+	place, ok := topologies[topology]
+	if !ok {
+		return o, fmt.Errorf("redis: unknown scheme %q (did you mean %s+sentinel, %[2]s+cluster or %[2]s+unix?)", u.Scheme, protocol)
+	}
+	database, err := place(&o, u)
+	if err != nil {
+		return o, err
+	}
+	if o.SelectDB, err = strconv.Atoi(cmp.Or(database, "0")); err != nil || o.SelectDB < 0 {
+		return o, fmt.Errorf("redis: %q is not the number of a database", database)
+	}
+	return o, nil
+}
+
+func baseOptions(config Config) valkey.ClientOption {
+	return valkey.ClientOption{
 		// A write that got no answer may have happened: whoever called decides.
 		DisableRetry:        true,
 		DisableCache:        true,
@@ -30,70 +68,66 @@ func parse(raw string, config Config) (valkey.ClientOption, error) {
 		Dialer:              net.Dialer{Timeout: config.Timeout, KeepAlive: time.Second},
 		ClientName:          "counterfoil",
 		ClientSetInfo:       valkey.DisableClientSetInfo,
+		BlockingPoolSize:    256, // the writes that wait at the same time, and in a cluster all calls; more take turns
 		BlockingPoolCleanup: time.Minute,
 		BlockingPoolMinSize: 1,
 		ReadBufferEachConn:  1 << 16,
 		WriteBufferEachConn: 1 << 16,
 	}
-	hosts, one := cutHosts(raw)
-	u, err := url.Parse(one)
-	if err != nil {
-		return options, errURL
+}
+
+// topologies take from a URL what is special to each, and return the database.
+var topologies = map[string]func(*valkey.ClientOption, *url.URL) (database string, _ error){
+	"":         oneServer,
+	"unix":     socket,
+	"sentinel": sentinels,
+	"cluster":  cluster,
+}
+
+func oneServer(o *valkey.ClientOption, u *url.URL) (string, error) {
+	if len(o.InitAddress) != 1 {
+		return "", errors.New("redis: a URL with several servers begins with redis+sentinel or redis+cluster")
 	}
-	protocol, how, _ := strings.Cut(u.Scheme, "+")
-	switch protocol {
-	case "redis", "valkey":
-	case "rediss", "valkeys":
-		options.TLSConfig = cmp.Or(config.TLS, &tls.Config{MinVersion: tls.VersionTLS12}).Clone()
-	default:
-		return options, fmt.Errorf("redis: unknown scheme %q (did you mean redis or rediss?)", u.Scheme)
+	o.ForceSingleClient = true
+	return cmp.Or(strings.TrimPrefix(u.Path, "/"), u.Query().Get("db")), nil
+}
+
+func socket(o *valkey.ClientOption, u *url.URL) (string, error) {
+	if u.Path == "" {
+		return "", errors.New("redis: the URL of a socket names it in its path, as in redis+unix:///run/redis.sock")
 	}
-	if u.User != nil {
-		options.Username = u.User.Username()
-		options.Password, _ = u.User.Password()
+	if o.TLSConfig != nil {
+		return "", errors.New("redis: a socket has no TLS: begin the URL with redis+unix")
 	}
-	options.InitAddress = addresses(hosts)
-	database := u.Query().Get("db")
-	path := strings.TrimPrefix(u.Path, "/")
-	switch how {
-	case "":
-		if len(options.InitAddress) != 1 {
-			return options, errors.New("redis: a URL with several servers begins with redis+sentinel or redis+cluster")
-		}
-		options.ForceSingleClient = true
-		database = cmp.Or(path, database)
-	case "sentinel":
-		if path == "" {
-			return options, errors.New("redis: the URL of a Sentinel names the primary in its path, as in redis+sentinel://host:26379/primary")
-		}
-		options.Sentinel = valkey.SentinelOption{
-			MasterSet: path,
-			TLSConfig: options.TLSConfig,
-			Dialer:    options.Dialer,
-			Username:  u.Query().Get("sentinel_user"),
-			Password:  u.Query().Get("sentinel_password"),
-			// It may miss that the primary has changed.
-			TopologyRefreshInterval: 5 * time.Second,
-		}
-	case "cluster":
-		options.ShuffleInit = true
-		options.ClusterOption.ShardsRefreshInterval = 5 * time.Second
-	case "unix":
-		if u.Path == "" {
-			return options, errors.New("redis: the URL of a socket names it in its path, as in redis+unix:///run/redis.sock")
-		}
-		options.ForceSingleClient = true
-		options.InitAddress = []string{u.Path}
-		options.DialCtxFn = func(ctx context.Context, path string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
-			return d.DialContext(ctx, "unix", path)
-		}
-	default:
-		return options, fmt.Errorf("redis: unknown scheme %q (did you mean %s+sentinel, %[2]s+cluster or %[2]s+unix?)", u.Scheme, protocol)
+	o.ForceSingleClient = true
+	o.InitAddress = []string{u.Path}
+	o.DialCtxFn = func(ctx context.Context, path string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+		return d.DialContext(ctx, "unix", path)
 	}
-	if options.SelectDB, err = strconv.Atoi(cmp.Or(database, "0")); err != nil || options.SelectDB < 0 {
-		return options, fmt.Errorf("redis: %q is not the number of a database", database)
+	return u.Query().Get("db"), nil
+}
+
+func sentinels(o *valkey.ClientOption, u *url.URL) (string, error) {
+	primary := strings.TrimPrefix(u.Path, "/")
+	if primary == "" {
+		return "", errors.New("redis: the URL of a Sentinel names the primary in its path, as in redis+sentinel://host:26379/primary")
 	}
-	return options, nil
+	o.Sentinel = valkey.SentinelOption{
+		MasterSet: primary,
+		TLSConfig: o.TLSConfig,
+		Dialer:    o.Dialer,
+		Username:  u.Query().Get("sentinel_user"),
+		Password:  u.Query().Get("sentinel_password"),
+		// What a Sentinel says of a new primary may get lost.
+		TopologyRefreshInterval: 5 * time.Second,
+	}
+	return u.Query().Get("db"), nil
+}
+
+func cluster(o *valkey.ClientOption, _ *url.URL) (string, error) {
+	o.ShuffleInit = true
+	o.ClusterOption.ShardsRefreshInterval = 5 * time.Second
+	return "", nil // a cluster has one database
 }
 
 // cutHosts returns the part of a URL that names the servers, and the URL with

@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, url := range []string{
 		"", "localhost:6379", "http://localhost", "redis+http://localhost", "redis://a,b", "redis://localhost/x", "redis://localhost/-1",
-		"redis+sentinel://a", "redis://a:b:c", "redis+unix://",
+		"redis+sentinel://a", "redis://a:b:c", "redis+unix://", "rediss+unix:///run/redis.sock",
 	} {
 		if o, err := parse(url, Config{}); err == nil {
 			t.Errorf("%s: got %v", url, o.InitAddress)

@@ -16,8 +16,9 @@ import (
 
 // nodes are those that ask this store.
 type nodes struct {
-	mu   sync.Mutex
-	byID map[store.NodeID]*node
+	mu     sync.Mutex
+	closed bool // the file says how long they may go on: no longer
+	byID   map[store.NodeID]*node
 }
 
 // A node is what this store knows of one.
@@ -55,7 +56,10 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) (store.News, error) {
 		}
 	}
 	now := s.clock.Now()
-	withdraw, row := s.nodes.extend(b.Node, now.Add(store.Longest(b.Bound)))
+	withdraw, row, err := s.nodes.extend(b.Node, now.Add(store.Longest(b.Bound)))
+	if err != nil {
+		return store.News{}, err
+	}
 	if row.bound < b.Bound || row.until.Sub(now) < term(b.Bound)/2 {
 		if err := s.writeNode(ctx, b.Node, max(row.bound, b.Bound)); err != nil {
 			withdraw()
@@ -80,9 +84,12 @@ func (n *nodes) known(id store.NodeID) bool {
 
 // extend puts a node on record, and returns how to undo that, and its row. What
 // the node was allowed before it still is.
-func (n *nodes) extend(id store.NodeID, until time.Time) (withdraw func(), row nodeRow) {
+func (n *nodes) extend(id store.NodeID, until time.Time) (withdraw func(), row nodeRow, _ error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.closed {
+		return nil, nodeRow{}, errClosed
+	}
 	one := n.byID[id]
 	if one == nil {
 		one = &node{}
@@ -100,7 +107,7 @@ func (n *nodes) extend(id store.NodeID, until time.Time) (withdraw func(), row n
 		if one.beats == mine { // a later beat may have been answered
 			one.until = before
 		}
-	}, one.row
+	}, one.row, nil
 }
 
 func (n *nodes) ack(id store.NodeID, pos uint64) {
@@ -177,6 +184,7 @@ func (s *Store) leaveNodes(t *tx) error {
 	}
 	s.nodes.mu.Lock()
 	defer s.nodes.mu.Unlock()
+	s.nodes.closed = true
 	for id, one := range s.nodes.byID {
 		if _, err := t.exec(`UPDATE node SET until = ? WHERE id = ?`, one.until.Add(time.Millisecond-1), id[:]); err != nil {
 			return err

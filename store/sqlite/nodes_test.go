@@ -193,7 +193,7 @@ func BenchmarkPoll(b *testing.B) {
 	}
 	defer s.Close()
 	for b.Loop() {
-		if _, err := s.poll.look(store.Cursor{}); err != nil {
+		if _, err := s.poll.look(); err != nil {
 			b.Fatal(err)
 		}
 	}

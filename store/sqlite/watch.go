@@ -28,7 +28,7 @@ type poll struct {
 }
 
 // look returns the head of the log. It reads it only if the file has changed.
-func (p *poll) look(store.Cursor) (store.Cursor, error) {
+func (p *poll) look() (store.Cursor, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	err := p.refresh()

@@ -13,10 +13,9 @@ import (
 // Watchers are the calls of a store's Watch that are under way. The zero
 // Watchers is ready, and safe for concurrent use.
 type Watchers struct {
-	// Poll, unless it is nil, is called by each Watch in such intervals; a call
-	// returns what to pass to the next. If that has changed, the log may have
-	// grown. Its error ends the Watch.
-	Poll     func(last store.Cursor) (store.Cursor, error)
+	// Poll, unless it is nil, is called by each Watch in such intervals, and
+	// returns the head of the log. Its error ends the Watch.
+	Poll     func() (store.Cursor, error)
 	Interval time.Duration
 
 	mu       sync.Mutex
@@ -58,7 +57,7 @@ func (w *Watchers) Watch(ctx context.Context, hint func(store.Hint)) error {
 	var tick <-chan time.Time
 	var last store.Cursor
 	if w.Poll != nil {
-		if last, err = w.Poll(last); err != nil {
+		if last, err = w.Poll(); err != nil {
 			return err
 		}
 		ticker := time.NewTicker(w.Interval)
@@ -74,7 +73,7 @@ func (w *Watchers) Watch(ctx context.Context, hint func(store.Hint)) error {
 			hint(store.BeatNow)
 		case <-tick:
 			before := last
-			if last, err = w.Poll(before); err != nil {
+			if last, err = w.Poll(); err != nil {
 				return err
 			}
 			if last != before {

@@ -1,8 +1,11 @@
 -- Returns the entries of the log after a cursor, and puts the node on record.
--- expected is the origin that the store had when the node asked before.
+-- expected is the history that the node found when it asked before.
 local node, longest, acked, limit = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local after, after_id, expected, most = tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
-if (expected ~= '' and expected ~= origin) or not knows(after, after_id) then return {'unknown', now} end
+-- Another history begins when the store is emptied, and, since something may have
+-- been lost that is not in the log, with another primary and at its restart.
+local history = origin .. ':' .. (string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or '')
+if (expected ~= '' and expected ~= history) or not knows(after, after_id) then return {'unknown', now} end
 if node ~= '' then
 	local key, expires = prefix .. 'holders', now + longest
 	local function held_until(holder) return tonumber(string.match(holder, '%d+$')) end
@@ -18,4 +21,4 @@ if node ~= '' then
 	end
 	redis.call('HSET', key, node, acked .. ' ' .. int(expires))
 end
-return {'ok', now, pos, id, entries(after, limit), origin}
+return {'ok', now, pos, id, entries(after, limit), history}
