@@ -22,7 +22,6 @@ var allowed = []struct {
 }{
 	{"/internal/problem", nil, nil},
 	{"/store", nil, nil},
-	{"/feed", []string{"/store"}, nil},
 	{"/internal/mutants", nil, nil},
 	{"/token", nil, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/store/memory", []string{"/store"}, nil},
