@@ -41,7 +41,7 @@
 //
 // Every write is one script, and what concerns many sessions is done in parts,
 // but for EndUser: the server does nothing else while it ends all of a user's
-// sessions, which takes it about 20 µs for each. Limit their number.
+// sessions, which takes it 20 to 60 µs for each. Limit their number.
 //
 // A server that allows no more than needed has a user like this, with the prefix
 // in place of counterfoil:
