@@ -88,12 +88,17 @@ const (
 	yes
 )
 
+// commitTime is how long the issuer gives the end of everybody's sessions to be
+// committed. The cut is the time before that, and reads go on meanwhile, so a
+// token that was issued so much later may still be of a session that has ended.
+const commitTime = 10 * time.Second
+
 // placeOf says whether a token was issued before everybody's sessions were
 // ended. Tokens tell the second only, rounded down: within the one of the cut,
-// both may be.
+// and until it was certainly committed, both may be.
 func placeOf(issued, cut time.Time) answer {
 	switch {
-	case cut.IsZero() || issued.After(cut):
+	case cut.IsZero() || issued.After(cut.Add(commitTime)):
 		return no
 	case issued.Add(time.Second).After(cut):
 		return maybe
