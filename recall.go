@@ -84,6 +84,16 @@ func (m *Manager) now() time.Time {
 	return m.clock.Now()
 }
 
+// latestNow is a time that now has shown not long ago.
+func (m *Manager) latestNow() time.Time {
+	if !m.asks {
+		if now := m.view.LatestNow(); !now.IsZero() {
+			return now
+		}
+	}
+	return m.clock.Now()
+}
+
 // openView makes the view of ended sessions, and where checks rest on it fills
 // it, so that the first request finds it proved.
 func (m *Manager) openView(ctx context.Context) error {

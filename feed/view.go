@@ -159,6 +159,16 @@ func (v *View) Cut() time.Time {
 // Now is the store's time, as well as this process knows it. Zero: it does not.
 func (v *View) Now() time.Time { return v.store.at(v.clock.now()) }
 
+// LatestNow is the latest time that Now, or a check, has shown: a beat old at
+// most while the view is followed. It reads no clock, so it is for what is
+// judged again at the end of a check. Zero: none was shown.
+func (v *View) LatestNow() time.Time {
+	if ns := v.store.shown.Load(); ns != 0 {
+		return time.Unix(0, ns).UTC()
+	}
+	return time.Time{}
+}
+
 // End makes the view refuse a session at once, before the log tells. Call it
 // when the end was committed: if the log does not tell of it then, the store has
 // lost it, and the follower gives it back.

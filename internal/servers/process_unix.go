@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -95,17 +96,18 @@ func (p *process) signalAll(signal syscall.Signal) error {
 func (p *process) pause() error  { return p.signalAll(syscall.SIGSTOP) }
 func (p *process) resume() error { return p.signalAll(syscall.SIGCONT) }
 
-// killAll kills the server and all of its processes at one moment, as a loss of
-// power does.
+// killAll kills the server and its processes. It is stopped first, so that it
+// neither starts others nor sees them die; if one is missed all the same, that
+// ends by itself when the server is gone.
 func (p *process) killAll() error {
-	if err := p.pause(); err != nil {
+	if err := syscall.Kill(p.Pid, syscall.SIGSTOP); err != nil {
 		return err
 	}
 	pids, err := p.family()
 	if err != nil {
 		return err
 	}
-	for _, pid := range pids {
+	for _, pid := range slices.Backward(pids) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}

@@ -37,7 +37,8 @@ const (
 	// does not answer is an error, not a wait.
 	longestWork = 10 * time.Second
 
-	maxTries = 5 // at a transaction
+	maxTries = 5                     // at a transaction
+	rest     = 50 * time.Millisecond // after the first of them, and longer after the next
 )
 
 var errSilent = fmt.Errorf("the database did not answer within %v", longestWork)
@@ -149,6 +150,11 @@ func (d *database) write(ctx context.Context, subjects []string, do func(*txn) e
 		err := d.try(ctx, subjects, do)
 		if err == nil || tries == maxTries || !d.again(err) {
 			return err
+		}
+		select { // or else it takes again, at once, what the other one waits for
+		case <-time.After(time.Duration(tries) * rest):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

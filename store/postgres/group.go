@@ -174,6 +174,12 @@ func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
 	})
 }
 
+const (
+	lockSessions = `SELECT sid, user_id, epoch, created, expires FROM cf.session WHERE `
+	whereNamed   = `sid = ANY ($1::uuid[])`
+	orOfUsers    = ` OR (user_id = ANY ($2::bytea[]) AND user_id <> '')`
+)
+
 // lockSessions locks sessions. Those of a user are all there are: his row is
 // locked already.
 func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
@@ -186,13 +192,11 @@ func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
 	if len(n.ids) == 0 && len(whole) == 0 {
 		return
 	}
-	where, args := `sid = ANY ($1::uuid[])`, []any{uuids(n.ids)}
+	sql, args := lockSessions+whereNamed, []any{uuids(n.ids)}
 	if len(whole) > 0 {
-		where += ` OR (user_id = ANY ($2::bytea[]) AND user_id <> '')`
-		args = append(args, whole)
+		sql, args = sql+orOfUsers, append(args, whole)
 	}
-	each(b.Queue(s.schema.sql(`SELECT sid, user_id, epoch, created, expires FROM cf.session
-		WHERE `+where+` ORDER BY sid FOR UPDATE`), args...), func(rows pgx.Rows) error {
+	each(b.Queue(s.schema.sql(sql+` ORDER BY sid FOR UPDATE`), args...), func(rows pgx.Rows) error {
 		r := &row{version: 1}
 		var user []byte
 		err := rows.Scan((*[16]byte)(&r.id), &user, &r.epoch, &r.created, &r.expires)

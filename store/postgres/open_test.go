@@ -286,6 +286,26 @@ func TestCloseEndsWatch(t *testing.T) {
 	}
 }
 
+// NamedStatements changes what the server keeps, and nothing else.
+func TestNamedStatements(t *testing.T) {
+	s := openAt(t, servers.Postgres(t), Config{NamedStatements: true})
+	for i := range 3 {
+		id := mustCreate(t, s, login(i))
+		if err := s.SaveValues(t.Context(), id, 1, []byte("values")); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := s.End(t.Context(), id, time.Hour); err != nil || e.Count != 1 {
+			t.Fatalf("End: %+v, error %v", e, err)
+		}
+		if _, err := s.Find(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+			t.Fatalf("Find: error %v, want %v", err, store.ErrNotFound)
+		}
+		if news, err := s.Beat(t.Context(), store.Beat{Node: store.NewNodeID(), Bound: time.Second, Limit: 10}); err != nil || len(news.Entries) != i+1 {
+			t.Fatalf("a beat: %d entries, error %v; want %d", len(news.Entries), err, i+1)
+		}
+	}
+}
+
 // When PgBouncer stands where Watch listens, nothing is heard, and nothing
 // breaks.
 func TestWatchBehindPgBouncer(t *testing.T) {

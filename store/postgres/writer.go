@@ -199,10 +199,9 @@ func (w *writer) take(first *job) []*job {
 	bytes, rows := 0, 0
 	for j := first; ; {
 		bytes += j.size
-		if n := (needs{}); j.needs != nil {
-			j.needs(&n)
-			rows += len(n.ids)
-		}
+		n := needs{}
+		j.needs(&n)
+		rows += len(n.ids)
 		if len(jobs) > 0 && (bytes > maxBytes || rows > maxRows) {
 			w.next = j
 			return jobs

@@ -284,6 +284,30 @@ func TestFlush(t *testing.T) {
 	end(t, s, create(t, s, "john"))
 }
 
+// The log holds an entry if it has one that has not expired: an expired one, purged
+// or not, does not keep a longer one out.
+func TestMergeLonger(t *testing.T) {
+	url, prefix := servers.Redis(t)
+	s := open(t, url, redis.Config{Prefix: prefix})
+	id := create(t, s, "john")
+	if _, err := s.End(t.Context(), id, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(5 * time.Millisecond) // the server's clock can't be moved
+	longer := []store.Entry{{Kind: store.SessionEnded, Session: id, Expires: time.Now().Add(time.Hour)}}
+	for round, want := range []uint64{2, 2, 2} {
+		if err := s.Merge(t.Context(), longer); err != nil {
+			t.Fatal(err)
+		}
+		if news, err := s.Snapshot(t.Context()); err != nil || news.Head.Pos != want || len(news.Entries) != 1 {
+			t.Errorf("round %d: %+v, error %v, want one entry at %d", round, news, err, want)
+		}
+		if _, err := s.Purge(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A server that was started again may have lost a session that a node remembers,
 // whose end would then not come to the log: the node is told to begin anew.
 func TestRestart(t *testing.T) {

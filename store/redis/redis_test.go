@@ -23,7 +23,7 @@ func TestStore(t *testing.T) {
 	s := servers.StartRedis(t, nil)
 	url := restricted(t, s, "test-*")
 	storetest.RunRealTime(t, func(t *testing.T) store.Store {
-		return open(t, url, redis.Config{Prefix: "test-" + rand.Text()})
+		return open(t, url, redis.Config{Prefix: "test-" + rand.Text(), Timeout: 30 * time.Second}) // all at once, on a slow machine
 	})
 }
 

@@ -14,7 +14,8 @@
 -- {prefix}:trash         list of sorted sets {prefix}:trash:<epoch>: what EndAll
 --                        has ended, to be purged
 -- {prefix}:log           stream: the log of ended sessions; position n is 1-n
--- {prefix}:logged        set: <kind>:<id> of every entry of the log
+-- {prefix}:logged        hash: <kind>:<id> of every entry of the log, and when it
+--                        expires
 -- {prefix}:generations   hash: how often all of a user's sessions were ended
 -- {prefix}:holders       hash: the nodes that may answer from memory
 -- {prefix}:document:<n>  hash: a document

@@ -24,7 +24,7 @@ local first = pos
 local function append(kind, sid, expires)
 	pos, id = pos + 1, new_id()
 	redis.call('XADD', log_key, '1-' .. int(pos), 'id', id, 'kind', kind, 'session', sid, 'expires', expires)
-	redis.call('SADD', logged_key, kind .. ':' .. sid)
+	redis.call('HSET', logged_key, kind .. ':' .. sid, expires)
 	redis.call('HSET', meta_key, 'pos', int(pos), 'id', id)
 end
 
