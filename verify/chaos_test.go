@@ -126,10 +126,12 @@ func TestSecretsGoWhereTheyBelong(t *testing.T) {
 			spy.RoundTripper = c.Transport
 			c.Transport = spy
 		})
+		time.Sleep(time.Minute)
+		i.stopNode()
+		time.Sleep(2 * bound)
 		if _, err := v.Check(t.Context(), token); err != nil { // asks
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
 		spy.mu.Lock()
 		defer spy.mu.Unlock()
 		for path, kinds := range spy.seen {
