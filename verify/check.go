@@ -117,10 +117,10 @@ func (v *Verifier) read(ctx context.Context, signed string) (token.Claims, error
 	return token.Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
-// now is the issuer's time, or as long as that is unknown, ours: nothing is
-// accepted then without asking the issuer, who has the time.
+// now is the issuer's time of not long ago, or as long as that is unknown, ours:
+// nothing is accepted then without asking the issuer, who has the time.
 func (v *Verifier) now() time.Time {
-	if now := v.view.Now(); !now.IsZero() {
+	if now := v.view.LatestNow(); !now.IsZero() {
 		return now
 	}
 	return time.Now()
