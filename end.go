@@ -34,9 +34,10 @@ func (m *Manager) Logout(ctx context.Context) error {
 //
 // Errors: as Logout.
 func (m *Manager) LogoutEverywhere(ctx context.Context) error {
+	before := m.view.Cursor()
 	head, err := m.logout(ctx)
 	if err == nil {
-		feed.Everywhere(ctx, m.store, head.Pos, m.config.Bound)
+		feed.Everywhere(ctx, m.store, before, head.Pos, m.config.Bound)
 	}
 	return err
 }

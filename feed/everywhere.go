@@ -16,53 +16,80 @@ import (
 // store that tells late, and only then of a node that goes on without
 // acknowledging, can make it twice as long.
 //
-// It rests on the store's clock, besides this process's own: one that is set
-// forward between a beat and here shortens the wait for that node.
+// After is a place in the log where the caller stood before the end: if the store
+// does not know it any more it has lost its history, and with that perhaps the
+// nodes, so the whole time is waited for. Zero: there is none.
+//
+// It rests on the store's clock, besides this process's own, in one way: a node
+// that the store leaves out, since by its clock the node's lease is over, is not
+// waited for.
 //
 // Call it after the end was committed. It goes on when ctx ends: what it
 // promises is only true at its end.
-func Everywhere(ctx context.Context, s store.Store, pos uint64, bound time.Duration) {
-	c := newClock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Longest(bound))
+func Everywhere(ctx context.Context, s store.Store, after store.Cursor, pos uint64, bound time.Duration) {
+	w := waiting{clock: newClock(), pos: pos, bound: store.Longest(bound)}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.bound)
 	defer cancel()
+	if after != (store.Cursor{}) {
+		if _, err := s.Follow(ctx, after, 1); err != nil {
+			pause(context.WithoutCancel(ctx), w.bound-w.clock.now())
+			return
+		}
+	}
 	_ = s.Nudge(ctx) // a hint: without it the acknowledgements come with the beats
-
-	// The first answer decides for whom to wait, and until when: whoever begins
-	// a lease after it has seen the end, since the beat and the end are ordered.
-	var waitFor map[store.NodeID]instant
 	wait := time.Millisecond / 4
 	for {
-		holders, now, err := s.Holders(ctx)
-		if err == nil && waitFor == nil {
-			waitFor = map[store.NodeID]instant{}
-			answered := c.now()
-			for _, h := range holders {
-				waitFor[h.Node] = answered + h.Until.Sub(now)
-			}
+		if holders, now, err := s.Holders(ctx); err == nil {
+			w.heard(holders, now)
 		}
-		if err == nil {
-			for _, h := range holders {
-				if h.Acked >= pos {
-					delete(waitFor, h.Node)
-				}
-			}
-		}
-		t := c.now()
-		for node, until := range waitFor {
-			if t >= until {
-				delete(waitFor, node)
-			}
-		}
-		if waitFor != nil && len(waitFor) == 0 {
+		left := w.left()
+		if left <= 0 {
 			return
 		}
-		if waitFor == nil && t >= store.Longest(bound) {
-			return
-		}
-		for _, until := range waitFor {
-			wait = min(wait, max(until-t, time.Millisecond/4))
-		}
-		pause(context.WithoutCancel(ctx), wait)
+		pause(context.WithoutCancel(ctx), min(wait, max(left, time.Millisecond/4)))
 		wait = min(wait*2, 20*time.Millisecond)
 	}
+}
+
+// waiting is for whom Everywhere waits. Its clock begins with the call.
+type waiting struct {
+	clock *clock
+	pos   uint64
+	bound time.Duration
+	nodes map[store.NodeID]instant // until when their leases may last; nil: not known yet
+}
+
+// heard takes an answer. The first decides for whom to wait, and until when:
+// whoever begins a lease after it has seen the end, since the beat and the end
+// are ordered.
+func (w *waiting) heard(holders []store.Holder, now time.Time) {
+	if w.nodes == nil {
+		w.nodes = map[store.NodeID]instant{}
+		answered := w.clock.now()
+		for _, h := range holders {
+			w.nodes[h.Node] = max(w.bound, answered+h.Until.Sub(now))
+		}
+	}
+	for _, h := range holders {
+		if h.Acked >= w.pos {
+			delete(w.nodes, h.Node)
+		}
+	}
+}
+
+// left is how long to wait at most for the next of them; zero: for nobody.
+func (w *waiting) left() time.Duration {
+	t := w.clock.now()
+	if w.nodes == nil {
+		return w.bound - t
+	}
+	least := time.Duration(0)
+	for node, until := range w.nodes {
+		if t >= until {
+			delete(w.nodes, node)
+		} else if least == 0 || until-t < least {
+			least = until - t
+		}
+	}
+	return least
 }

@@ -14,7 +14,12 @@ type holderStore struct {
 	store.Store // nil: what Everywhere does not call
 	holders     func(ctx context.Context, passed time.Duration) ([]store.Holder, error)
 	nudge       func(ctx context.Context) error
+	follow      error
 	start       time.Time
+}
+
+func (h *holderStore) Follow(context.Context, store.Cursor, int) (store.News, error) {
+	return store.News{}, h.follow
 }
 
 func (h *holderStore) Holders(ctx context.Context) ([]store.Holder, time.Time, error) {
@@ -58,7 +63,7 @@ func TestEverywhere(t *testing.T) {
 				}
 				return []store.Holder{node(1, 7, bound), node(2, acked, bound)}, nil
 			}},
-		{why: "who does not acknowledge is waited for until his lease has ended", least: 700 * time.Millisecond, most: 700*time.Millisecond + poll,
+		{why: "who does not acknowledge is waited for until no lease from before the end is left, whatever the store's clock says", least: longest, most: longest + poll,
 			holders: func(_ context.Context, passed time.Duration) ([]store.Holder, error) {
 				return []store.Holder{node(1, 6, 700*time.Millisecond-passed)}, nil
 			}},
@@ -66,11 +71,11 @@ func TestEverywhere(t *testing.T) {
 			holders: func(context.Context, time.Duration) ([]store.Holder, error) {
 				return []store.Holder{node(1, 6, longest)}, nil
 			}},
-		{why: "a node that comes later has seen the end", least: 300 * time.Millisecond, most: 300*time.Millisecond + poll,
+		{why: "a node that comes later has seen the end", least: longest, most: longest + poll,
 			holders: func(_ context.Context, passed time.Duration) ([]store.Holder, error) {
 				holders := []store.Holder{node(1, 6, 300*time.Millisecond-passed)}
 				if passed > 0 {
-					holders = append(holders, node(2, 0, longest))
+					holders = append(holders, node(2, 0, 3*longest))
 				}
 				return holders, nil
 			}},
@@ -96,7 +101,7 @@ func TestEverywhere(t *testing.T) {
 				}
 				return []store.Holder{node(1, 6, longest)}, nil
 			}},
-		{why: "the store fails after it has told", least: 700 * time.Millisecond, most: 700*time.Millisecond + poll,
+		{why: "the store fails after it has told", least: longest, most: longest + poll,
 			holders: func(_ context.Context, passed time.Duration) ([]store.Holder, error) {
 				if passed > 0 {
 					return nil, errDown
@@ -115,12 +120,38 @@ func TestEverywhere(t *testing.T) {
 			t.Run(test.why+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					Everywhere(ctx(t.Context()), &holderStore{holders: test.holders, nudge: test.nudge, start: start}, pos, bound)
+					Everywhere(ctx(t.Context()), &holderStore{holders: test.holders, nudge: test.nudge, start: start}, store.Cursor{}, pos, bound)
 					if took := time.Since(start); took < test.least || took > test.most {
 						t.Errorf("took %v; want %v to %v", took, test.least, test.most)
 					}
 				})
 			})
 		}
+	}
+}
+
+// why: "If the store does not know it any more it has lost its history, and with
+// that perhaps the nodes, so the whole time is waited for."
+func TestEverywhereAfterALoss(t *testing.T) {
+	nobody := func(context.Context, time.Duration) ([]store.Holder, error) { return nil, nil }
+	for _, test := range []struct {
+		why  string
+		lost error
+		want time.Duration
+	}{
+		{"the store knows the place", nil, 0},
+		{"it was emptied, or another has taken over", store.ErrUnknownCursor, store.Longest(simBound)},
+		{"it can't tell", errDown, store.Longest(simBound)},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				s := &holderStore{holders: nobody, start: start, follow: test.lost}
+				Everywhere(t.Context(), s, store.Cursor{Pos: 3, ID: store.NewNodeID()}, 4, simBound)
+				if took := time.Since(start); took != test.want {
+					t.Errorf("took %v, want %v", took, test.want)
+				}
+			})
+		})
 	}
 }

@@ -110,6 +110,7 @@ func TestVectorsOfRenewals(t *testing.T) {
 				io.WriteString(w, strings.ReplaceAll(c.Body, "$NONCE", string(nonce[1])))
 			}
 			view, follower := followScripted(t, s)
+			check(t, follower.rebuild(t.Context()))
 			err := follower.Beat(t.Context())
 			proven := view.Status().Proven
 			switch c.Outcome {

@@ -253,6 +253,12 @@ func (v *View) note(e store.Entry) error {
 	return nil
 }
 
+// Cursor is the place in the log up to which the view has come; zero: none yet.
+func (v *View) Cursor() store.Cursor {
+	_, cursor, _ := v.place()
+	return cursor
+}
+
 // place returns the cursor and the history that it belongs to.
 func (v *View) place() (history uint64, cursor store.Cursor, synced bool) {
 	v.mu.Lock()

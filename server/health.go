@@ -19,7 +19,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 // readyAnswer is what readyz says.
 type readyAnswer struct {
 	Ready bool        `json:"ready"`
-	View  *viewAnswer `json:"view,omitempty"` // none where the store is asked at each check
+	View  *viewAnswer `json:"view,omitempty"` // none before the first proof, where checks don't rest on it
 }
 
 // viewAnswer is how fresh this node's view of ended sessions is.

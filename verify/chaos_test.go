@@ -86,7 +86,7 @@ func (i *issuer) lameLogouts(random *rand.Rand, verifiers []*verify.Verifier) {
 		head := i.end(token)
 		begun := time.Now()
 		if n%2 == 0 {
-			feed.Everywhere(i.t.Context(), i.store, head.Pos, bound)
+			feed.Everywhere(i.t.Context(), i.store, store.Cursor{}, head.Pos, bound)
 			waited += time.Since(begun)
 		} else {
 			time.Sleep(store.Longest(bound))
@@ -126,10 +126,12 @@ func TestSecretsGoWhereTheyBelong(t *testing.T) {
 			spy.RoundTripper = c.Transport
 			c.Transport = spy
 		})
+		time.Sleep(time.Minute)
+		i.stopNode()
+		time.Sleep(2 * bound)
 		if _, err := v.Check(t.Context(), token); err != nil { // asks
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
 		spy.mu.Lock()
 		defer spy.mu.Unlock()
 		for path, kinds := range spy.seen {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil/feed"
+	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/verify"
 )
 
@@ -156,7 +157,7 @@ func TestEverywhereWaitsForVerifiers(t *testing.T) {
 			news, err := i.store.Snapshot(t.Context())
 			check(t, err)
 			begun := time.Now()
-			feed.Everywhere(t.Context(), i.store, news.Head.Pos, bound)
+			feed.Everywhere(t.Context(), i.store, store.Cursor{}, news.Head.Pos, bound)
 			took := time.Since(begun)
 			for _, v := range verifiers {
 				if _, err := v.Check(t.Context(), token); err == nil {
