@@ -219,27 +219,18 @@ func (v *View) require(pos uint64) {
 
 // note takes an entry into the set, and then tells OnEnd. Called with v.mu held.
 func (v *View) note(e store.Entry) error {
-	now := v.Now()
-	if now.IsZero() {
-		now = v.clock.wall() // nothing is known yet, and everything is read anew soon
-	}
-	switch hold := now.Add(v.config.Hold); {
-	case e.Expires.Before(hold):
-		// Also where the entry has expired: its commit may have taken so long
-		// that tokens were issued shortly before it counted.
-		e.Expires = hold
-	case e.Expires.After(now.Add(maxHold)):
-		e.Expires = now.Add(maxHold)
-	}
 	if e.Pos > 0 { // out of the log
 		delete(v.awaited, e.Session)
 	}
 	switch e.Kind {
 	case store.SessionEnded:
-		if !v.set.add(e.Session, e.Expires) {
+		if !v.set.add(e.Session, v.until(e.Expires)) {
 			return errFull
 		}
 	case store.AllEnded:
+		// It is never forgotten, so it expires when the log says. If it seemed to
+		// later, a store that has pruned it would be taken for one that has lost
+		// it, and to give it back ends everybody's sessions once more.
 		if v.Cut().Before(e.Session.Time()) {
 			v.cut.Store(&e)
 		}
@@ -257,6 +248,24 @@ func (v *View) note(e store.Entry) error {
 func (v *View) Cursor() store.Cursor {
 	_, cursor, _ := v.place()
 	return cursor
+}
+
+// until is for how long a session's end is remembered that the log keeps until
+// expires. Called with v.mu held.
+func (v *View) until(expires time.Time) time.Time {
+	now := v.Now()
+	if now.IsZero() {
+		now = v.clock.wall() // nothing is known yet, and everything is read anew soon
+	}
+	// At least for Config.Hold, also where the entry has expired: its commit may
+	// have taken so long that tokens were issued shortly before it counted.
+	if hold := now.Add(v.config.Hold); expires.Before(hold) {
+		return hold
+	}
+	if most := now.Add(maxHold); expires.After(most) {
+		return most
+	}
+	return expires
 }
 
 // place returns the cursor and the history that it belongs to.
