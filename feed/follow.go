@@ -224,21 +224,24 @@ func (f *Follower) Prove(ctx context.Context) error {
 	return f.beatInTurn(ctx)
 }
 
-// CatchUp applies the log up to a position without waiting for the next beat.
-// Where it can't, it ends the lease, so that the next check asks for a proof
-// that reaches as far.
-func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
+// CatchUp applies the log up to a place without waiting for the next beat. Where
+// it can't, it ends the lease, so that the next check asks for a proof that
+// reaches as far.
+func (f *Follower) CatchUp(ctx context.Context, head store.Cursor) {
 	for range maxPages {
-		history, cursor, _ := f.view.place()
-		if cursor.Pos >= pos {
+		if _, known := f.view.holds(head); known {
 			return
+		}
+		history, cursor, _ := f.view.place()
+		if cursor.Pos >= head.Pos {
+			break // the view stands in another history, or was there long ago
 		}
 		news, err := f.follow(ctx, cursor)
 		if err != nil || f.view.apply(history, cursor, news.Entries) != nil || len(news.Entries) == 0 {
 			break
 		}
 	}
-	f.view.require(pos)
+	f.view.require(head.Pos)
 }
 
 // beatInTurn is called with the turn taken.

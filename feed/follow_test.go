@@ -396,6 +396,32 @@ func TestFollowerGivesBack(t *testing.T) {
 	}
 }
 
+// why: a position means something in one history only. After a failover that
+// lost entries, an end that was committed since stands where others stood.
+func TestFollowerCatchesUpInAnotherHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		v, f, _ := newFollowing(s)
+		for range 4 {
+			s.end(t)
+		}
+		for !v.Status().Proven {
+			if err := f.Beat(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.store.failover(3)
+		id := s.end(t)
+		f.CatchUp(t.Context(), headOf(s.store.log))
+		if !v.Ended(id) && v.Status().Proven {
+			t.Error("a session that was ended is accepted here")
+		}
+		if err := f.Beat(t.Context()); err != nil || !v.Status().Proven || !v.Ended(id) {
+			t.Errorf("after the next beat: %v, %+v", err, v.Status())
+		}
+	})
+}
+
 // why: "A store may have it all the same and not tell": what is given back for
 // nothing is given back a few times, not in each beat for hours.
 func TestFollowerGivesBackForNothing(t *testing.T) {
