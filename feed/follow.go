@@ -346,8 +346,8 @@ func (f *Follower) rebuild(ctx context.Context) error {
 const mergeBatch = 1000
 
 // giveBack hands over what the source has lost, as the proof shows that was
-// asked for at that instant. A source that takes nothing says
-// errors.ErrUnsupported.
+// asked for at that instant: until it is time for the next proof, after which it
+// goes on. A source that takes nothing says errors.ErrUnsupported.
 func (f *Follower) giveBack(ctx context.Context, sent instant) error {
 	for batch := range slices.Chunk(f.view.lost(sent), mergeBatch) {
 		err := f.merge(ctx, batch)
@@ -358,6 +358,9 @@ func (f *Follower) giveBack(ctx context.Context, sent instant) error {
 		f.view.gaveBack(batch, !unsupported)
 		if !unsupported {
 			f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", len(batch))
+		}
+		if f.view.clock.now()-sent >= f.view.config.Bound/beatsPerBound {
+			break
 		}
 	}
 	return nil

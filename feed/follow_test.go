@@ -422,6 +422,42 @@ func TestFollowerCatchesUpInAnotherHistory(t *testing.T) {
 	})
 }
 
+// why: "no lease waits for that", however much there is: it is given back a bit
+// after each proof.
+func TestFollowerGivesMuchBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		v, f, _ := newFollowing(s)
+		f.OnLapse = func(err error) { t.Errorf("the lease lapses: %v", err) }
+		given := map[store.SID]bool{}
+		s.merge = func(_ context.Context, entries []store.Entry) error {
+			time.Sleep(simBound / 20)
+			for _, e := range entries {
+				given[e.Session] = true
+			}
+			return nil
+		}
+		if err := f.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		const many = 50 * mergeBatch
+		for range many {
+			v.End(store.NewSID(time.Now())) // and the log never tells
+		}
+		during(t, f, func() {
+			for range 600 {
+				time.Sleep(simBound / 20)
+				if !v.Status().Proven {
+					t.Fatalf("unproven when %d of %d were given back", len(given), many)
+				}
+			}
+		})
+		if len(given) != many {
+			t.Errorf("%d of %d were given back", len(given), many)
+		}
+	})
+}
+
 // why: "A store may have it all the same and not tell": what is given back for
 // nothing is given back a few times, not in each beat for hours.
 func TestFollowerGivesBackForNothing(t *testing.T) {
