@@ -249,8 +249,8 @@ func (f *Follower) beatInTurn(ctx context.Context) error {
 	began := f.view.clock.now()
 	err := f.beatThrough(ctx)
 	f.last = outcome{began: began, ended: f.view.clock.now(), err: err}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		f.last.err = nil // he who asked has gone; that says nothing about the source
+	if ctx.Err() != nil {
+		f.last.err = nil // he who asked has gone, or had no more time; that says nothing about the source
 	}
 	return err
 }

@@ -458,6 +458,39 @@ func TestFollowerGivesMuchBack(t *testing.T) {
 	})
 }
 
+// why: "Of those who call it at the same time one asks, and all of them get what
+// he was told": that his time was up tells the others nothing.
+func TestProveWithoutTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		s.beat = func(ctx context.Context, b store.Beat) (store.News, time.Duration, error) {
+			if pause(ctx, simBound/10); ctx.Err() != nil {
+				return store.News{}, 0, ctx.Err()
+			}
+			news, err := s.store.beat(b)
+			return news, 0, err
+		}
+		_, f, _ := newFollowing(s)
+		hurried, cancel := context.WithTimeout(t.Context(), simBound/100)
+		defer cancel()
+		var work sync.WaitGroup
+		work.Go(func() {
+			if err := f.Prove(hurried); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("who had no time: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 3 {
+			work.Go(func() {
+				if err := f.Prove(t.Context()); err != nil {
+					t.Errorf("who has time: %v", err)
+				}
+			})
+		}
+		work.Wait()
+	})
+}
+
 // why: "A store may have it all the same and not tell": what is given back for
 // nothing is given back a few times, not in each beat for hours.
 func TestFollowerGivesBackForNothing(t *testing.T) {
