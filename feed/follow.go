@@ -209,6 +209,9 @@ func (f *Follower) endTurn() { <-f.turn }
 // source does not answer it returns the latest error at once, so that nobody
 // waits in a queue for what won't come.
 func (f *Follower) Prove(ctx context.Context) error {
+	if f.view.Status().Proven {
+		return nil
+	}
 	asked := f.view.clock.now()
 	if err := f.takeTurn(ctx); err != nil {
 		return err

@@ -491,6 +491,29 @@ func TestProveWithoutTime(t *testing.T) {
 	})
 }
 
+// why: "Prove sees to a lease that has not ended": there is nothing to wait for
+// where there is one, such as for a beat that hangs.
+func TestProveWhatIsProven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		_, f, _ := newFollowing(s)
+		if err := f.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.beat = func(ctx context.Context, _ store.Beat) (store.News, time.Duration, error) {
+			news, err := hang[store.News](ctx)
+			return news, 0, err
+		}
+		during(t, f, func() {
+			time.Sleep(simBound / 10)
+			began := time.Now()
+			if err := f.Prove(t.Context()); err != nil || time.Since(began) > 0 {
+				t.Errorf("%v, after %v", err, time.Since(began))
+			}
+		})
+	})
+}
+
 // why: "A store may have it all the same and not tell": what is given back for
 // nothing is given back a few times, not in each beat for hours.
 func TestFollowerGivesBackForNothing(t *testing.T) {
