@@ -82,7 +82,8 @@ func (m *Manager) End(ctx context.Context, id string) error {
 	}
 	record, err := m.find(ctx, sid)
 	if errors.Is(err, ErrEnded) {
-		return nil
+		// So a read says, which a primary that was deposed still answers.
+		record, err = store.Session{ID: sid}, nil
 	}
 	if err != nil {
 		return err
@@ -95,7 +96,9 @@ func (m *Manager) endFound(ctx context.Context, record *store.Session) error {
 	if err != nil {
 		return err
 	}
-	m.emit(ctx, Event{Kind: SessionsEnded, Session: record.ID.String(), User: record.User, Name: record.Name, Count: ended.Count})
+	if ended.Count > 0 {
+		m.emit(ctx, Event{Kind: SessionsEnded, Session: record.ID.String(), User: record.User, Name: record.Name, Count: ended.Count})
+	}
 	return nil
 }
 
@@ -245,8 +248,13 @@ func (m *Manager) end(ctx context.Context, id store.SID) (store.Ended, error) {
 	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
 		return m.store.End(ctx, id, m.retain())
 	})
-	if err == nil {
+	switch {
+	case err != nil:
+	case ended.Count > 0:
 		m.refuseNow(id)
+	default: // others have ended it, and the log up to the head says so
+		m.catchUp(ctx, ended.Head)
+		m.watchers.cancel(id, ErrEnded)
 	}
 	return ended, err
 }

@@ -288,6 +288,66 @@ func TestLogoutEverywhere(t *testing.T) {
 	}
 }
 
+// A node that logs somebody out whose session others have ended with everybody's
+// refuses it at once, and does not take the store for one that has lost it.
+func TestALogoutAfterEverybodys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &mergedStore{Store: silentStore{newMemory()}}
+		nodes := newNodes(t, 2, st, counterfoil.Config{})
+		b := nodes[0].user("john")
+		nodes[1].status(b)
+		time.Sleep(bound + bound/20) // between two beats
+		if _, err := nodes[0].EndAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, "logout", b.copy().on(nodes[1]).post("/logout"), 303)
+		if s := nodes[1].status(b); s != 401 {
+			t.Errorf("the node that served the logout: %d", s)
+		}
+		time.Sleep(10 * bound)
+		if n := st.merges.Load(); n > 0 {
+			t.Errorf("the store was given back %d times what it had not lost", n)
+		}
+	})
+}
+
+type mergedStore struct {
+	store.Store
+	merges atomic.Int64
+}
+
+func (s *mergedStore) Merge(ctx context.Context, entries []store.Entry) error {
+	s.merges.Add(1)
+	return s.Store.Merge(ctx, entries)
+}
+
+// An operator is told that a session has ended when a write says so: a primary
+// that was deposed may not know of it.
+func TestEndBelievesNoRead(t *testing.T) {
+	st := newMemory()
+	n := newNodes(t, 1, &blindStore{silentStore{st}}, counterfoil.Config{})[0]
+	session, err := st.Create(t.Context(), store.Creation{
+		Session:  store.Session{ID: store.NewSID(time.Now()), User: "john", Idle: time.Hour},
+		Lifetime: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.End(t.Context(), session.ID.String()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Find(t.Context(), session.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("after End returned nil the session lives: %v", err)
+	}
+}
+
+// A blindStore finds nothing.
+type blindStore struct{ store.Store }
+
+func (blindStore) Find(context.Context, store.SID) (store.Session, error) {
+	return store.Session{}, store.ErrNotFound
+}
+
 // A session that was read before its end, and is remembered after it, would live
 // again. Here the answer of the store is held back while the end comes in.
 func TestALateAnswerIsNotRemembered(t *testing.T) {
