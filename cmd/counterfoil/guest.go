@@ -29,8 +29,8 @@ func (g guest) SwapDocument(ctx context.Context, name string, version uint64, da
 }
 
 // openGuest returns what opens the store of --store for each of several nodes,
-// or without that flag a SQLite file in dir.
-func (o *options) openGuest(dir string) (open func(context.Context) (store.Store, error), kind string, err error) {
+// or without that flag a SQLite file in dir, and its name for people.
+func (o *options) openGuest(dir string) (open func(context.Context) (store.Store, error), name string, err error) {
 	p, err := o.storePlace()
 	switch {
 	case err != nil:
@@ -50,5 +50,5 @@ func (o *options) openGuest(dir string) (open func(context.Context) (store.Store
 			return nil, err
 		}
 		return guest{s, documents}, nil
-	}, string(p.kind), nil
+	}, map[kind]string{inSQLite: "one SQLite file", inPostgres: "PostgreSQL", inRedis: "Redis"}[p.kind], nil
 }
