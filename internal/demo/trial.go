@@ -39,6 +39,9 @@ func (d *demo) logout(r *http.Request, cut bool) error {
 	}
 	loggedOut := time.Now()
 	watching.Wait()
+	if cut {
+		d.nodes[1].reconnect(ctx, d.token)
+	}
 
 	trial := &pages.DemoTrial{Cut: cut}
 	for i, n := range d.nodes {
@@ -67,6 +70,15 @@ func (r refusal) after(logout time.Time) time.Duration {
 		return 0
 	}
 	return r.at.Sub(logout)
+}
+
+// reconnect ends the cut, and waits until the node can judge again, as the page
+// will say that it does.
+func (n *node) reconnect(ctx context.Context, token string) {
+	n.link.cut.Store(false)
+	for n.check(ctx, token) == http.StatusServiceUnavailable && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // watch asks until the node refuses, or ctx ends.
