@@ -14,7 +14,7 @@ import (
 )
 
 type demoCmd struct {
-	Listen string        `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to show the page; loopback only, port 0 picks one (${env})."`
+	Listen string        `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to show the page; loopback only, port 0 picks one. Default: localhost:8080 (${env})."`
 	Bound  time.Duration `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old a node's view of logouts may be (${env})."`
 }
 
