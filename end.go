@@ -252,7 +252,7 @@ func (m *Manager) end(ctx context.Context, id store.SID) (store.Ended, error) {
 }
 
 const (
-	endTimeout  = 10 * time.Second
+	endTimeout  = 10 * time.Second // verifiers rely on it: see commitTime there
 	endAttempts = 5
 )
 

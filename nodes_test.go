@@ -102,7 +102,7 @@ func TestALogoutCountsOnEveryNode(t *testing.T) {
 				nodes := newNodes(t, 3, st, counterfoil.Config{})
 				b := nodes[0].user("john")
 				token := b.me().Token
-				time.Sleep(bound)
+				time.Sleep(bound + bound/20) // between two beats
 				for i, n := range nodes {
 					if s, u := n.status(b), n.statusOfToken(token); s != 200 || u != 200 {
 						t.Fatalf("node %d before: cookie %d, token %d", i, s, u)
@@ -303,11 +303,42 @@ func TestALateAnswerIsNotRemembered(t *testing.T) {
 	})
 }
 
-// A lateStore holds back what Find has found.
+// The end of everybody's sessions is stamped before it is committed, and a store
+// with many readers answers meanwhile: that a session was seen live after the
+// stamp does not show that it has outlived the cut.
+func TestALateAnswerFromBeforeTheCutIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		late := &lateStore{Store: st, release: make(chan struct{}), committing: 20 * time.Millisecond}
+		b := newSite(t, counterfoil.Config{Store: late}).user("john")
+		fresh := newSite(t, counterfoil.Config{Store: late}) // it has not seen the session
+		late.hold.Store(true)
+		answered := make(chan int)
+		go func() { answered <- (&node{site: fresh}).status(b) }()
+		synctest.Wait() // the store has answered, and the answer is on its way
+		if _, err := st.EndAll(t.Context(), 12*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the cut is known
+		late.hold.Store(false)
+		close(late.release)
+		if got := <-answered; got != 401 {
+			t.Errorf("the request that was under way: %d, want 401", got)
+		}
+		time.Sleep(bound)
+		if got := (&node{site: fresh}).status(b); got != 401 {
+			t.Errorf("a bound later: %d, want 401", got)
+		}
+	})
+}
+
+// A lateStore holds back what Find has found. It may also find it while another
+// transaction is about to commit, that long after it has read the clock.
 type lateStore struct {
 	store.Store
-	hold    atomic.Bool
-	release chan struct{}
+	hold       atomic.Bool
+	release    chan struct{}
+	committing time.Duration
 }
 
 func (l *lateStore) InProcess() bool { return false }
@@ -315,6 +346,7 @@ func (l *lateStore) InProcess() bool { return false }
 func (l *lateStore) Find(ctx context.Context, id store.SID) (store.Session, error) {
 	s, err := l.Store.Find(ctx, id)
 	if l.hold.Load() {
+		s.AsOf = s.AsOf.Add(l.committing)
 		<-l.release
 	}
 	return s, err

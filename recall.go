@@ -39,7 +39,7 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 			}
 		}
 		ended := m.view.Ended(id)
-		fresh := record.AsOf.After(m.view.Cut())
+		fresh := !check.AllEndedSince()
 		now, proven := check.Finish() // the clock, last
 		switch {
 		case ended:

@@ -54,7 +54,7 @@ func (s *seen) add(check feed.Check, record store.Session) {
 	sh := s.shard(record.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	ended := s.view.Ended(record.ID) || !record.AsOf.After(s.view.Cut())
+	ended := s.view.Ended(record.ID) || check.AllEndedSince()
 	if _, proven := check.Finish(); !proven || ended {
 		return
 	}

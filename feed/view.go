@@ -62,6 +62,7 @@ type View struct {
 	lease  atomic.Pointer[lease]
 	set    *set
 	cut    atomic.Pointer[store.Entry] // the latest of kind AllEnded
+	cuts   atomic.Uint64               // counts the entries of kind AllEnded
 
 	mu      sync.Mutex // what follows changes together
 	synced  bool       // a snapshot was taken
@@ -114,10 +115,17 @@ func NewView(c Config) *View {
 type Check struct {
 	view  *View
 	lease *lease
+	cuts  uint64
 }
 
 // Begin reads the lease. Call it before any look-up.
-func (v *View) Begin() Check { return Check{v, v.lease.Load()} }
+func (v *View) Begin() Check { return Check{v, v.lease.Load(), v.cuts.Load()} }
+
+// AllEndedSince reports whether the view has learned since Begin that
+// everybody's sessions were ended. What the store has told since Begin may be
+// from before that: ask it again. No comparison of times can tell, since the
+// store stamps the cut before it commits it, and goes on answering meanwhile.
+func (c Check) AllEndedSince() bool { return c.view.cuts.Load() != c.cuts }
 
 // Finish reads the clock. It returns the store's time, and whether what was
 // looked up since Begin holds; zero and false where no proof ever came. Call it
@@ -235,6 +243,7 @@ func (v *View) note(e store.Entry) error {
 		if v.Cut().Before(e.Session.Time()) {
 			v.cut.Store(&e)
 		}
+		v.cuts.Add(1)
 	default:
 		return errKind
 	}

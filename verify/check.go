@@ -68,12 +68,12 @@ func (v *Verifier) judge(ctx context.Context, p Policy, claims *token.Claims, si
 		return fmt.Errorf("%w: it has expired", ErrInvalid)
 	case proven && before == no:
 		return nil
-	case p.kind == introspect:
+	case p == Introspect:
 		return v.ask(ctx, claims, signed)
 	case before == maybe:
 		return ErrEnded
-	case p.kind == allowStale:
-		if lapsed, ok := check.Lapsed(); ok && lapsed <= p.stale {
+	case p > 0:
+		if lapsed, ok := check.Lapsed(); ok && lapsed <= time.Duration(p) {
 			return nil
 		}
 	}
@@ -88,12 +88,17 @@ const (
 	yes
 )
 
+// commitTime is how long the issuer gives the end of everybody's sessions to be
+// committed. The cut is the time before that, and reads go on meanwhile, so a
+// token that was issued so much later may still be of a session that has ended.
+const commitTime = 10 * time.Second
+
 // placeOf says whether a token was issued before everybody's sessions were
 // ended. Tokens tell the second only, rounded down: within the one of the cut,
-// both may be.
+// and until it was certainly committed, both may be.
 func placeOf(issued, cut time.Time) answer {
 	switch {
-	case cut.IsZero() || issued.After(cut):
+	case cut.IsZero() || issued.After(cut.Add(commitTime)):
 		return no
 	case issued.Add(time.Second).After(cut):
 		return maybe
@@ -117,10 +122,10 @@ func (v *Verifier) read(ctx context.Context, signed string) (token.Claims, error
 	return token.Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
-// now is the issuer's time, or as long as that is unknown, ours: nothing is
-// accepted then without asking the issuer, who has the time.
+// now is the issuer's time of not long ago, or as long as that is unknown, ours:
+// nothing is accepted then without asking the issuer, who has the time.
 func (v *Verifier) now() time.Time {
-	if now := v.view.Now(); !now.IsZero() {
+	if now := v.view.LatestNow(); !now.IsZero() {
 		return now
 	}
 	return time.Now()

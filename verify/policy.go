@@ -13,29 +13,18 @@ import (
 
 // A Policy says what happens to a good token, whose session is not known to have
 // ended, while the lease has lapsed: nobody has proved that there was no logout.
-// The zero value is Introspect.
-type Policy struct {
-	kind  kind
-	stale time.Duration
-}
-
-type kind int
+// The zero value is Introspect. A Policy above zero is made by [AllowStale].
+type Policy time.Duration
 
 const (
-	introspect kind = iota
-	strict
-	allowStale
-)
-
-var (
 	// Introspect asks the issuer about each token: GET /v1/session with the
 	// token itself. If it does not answer in time, the token is refused with
 	// ErrUnavailable.
-	Introspect = Policy{kind: introspect}
+	Introspect Policy = 0
 
 	// Strict refuses with ErrUnavailable. It puts no load on an issuer that
 	// may be in trouble.
-	Strict = Policy{kind: strict}
+	Strict Policy = -1
 )
 
 // AllowStale is dangerous: it accepts tokens whose session may have ended, for
@@ -44,7 +33,13 @@ var (
 // attacker who can cut this service from the issuer prolongs a stolen token by
 // it. Use it for what does no harm, such as showing a public page with a name
 // on it. Where no proof ever came, or a clock has jumped, nothing is accepted.
-func AllowStale(max time.Duration) Policy { return Policy{allowStale, max} }
+// Zero or less is Strict.
+func AllowStale(max time.Duration) Policy {
+	if max <= 0 {
+		return Strict
+	}
+	return Policy(max)
+}
 
 const (
 	maxAsking     = 64 // questions to the issuer at once
