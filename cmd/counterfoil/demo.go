@@ -18,6 +18,9 @@ type demoCmd struct {
 	Bound  time.Duration `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old a node's view of logouts may be (${env})."`
 }
 
+// Validate is called by kong after parsing.
+func (c *demoCmd) Validate() error { return checkBound(c.Bound, 10*time.Millisecond) }
+
 // Run shows two nodes side by side. Without a --store of its own it makes a
 // SQLite file for the time that it runs.
 func (c *demoCmd) Run(ctx context.Context, o *options) (err error) {

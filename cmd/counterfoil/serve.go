@@ -34,7 +34,10 @@ type serveCmd struct {
 // Validate is called by kong after parsing. The library takes zero for its own
 // default; here it would be a surprise.
 func (c *serveCmd) Validate() error {
-	for flag, d := range map[string]time.Duration{"bound": c.Bound, "token-life": c.TokenLife, "idle": c.Idle, "lifetime": c.Lifetime} {
+	if err := checkBound(c.Bound, 10*time.Millisecond); err != nil {
+		return err
+	}
+	for flag, d := range map[string]time.Duration{"token-life": c.TokenLife, "idle": c.Idle, "lifetime": c.Lifetime} {
 		if d <= 0 {
 			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
 		}
@@ -44,6 +47,14 @@ func (c *serveCmd) Validate() error {
 	}
 	if c.MaxSessions < 0 {
 		return errors.New("--max-sessions takes a number, or 0 for no limit")
+	}
+	return nil
+}
+
+// checkBound says in the flag's terms what the library would say in its own.
+func checkBound(d, least time.Duration) error {
+	if d < least || d > time.Minute {
+		return fmt.Errorf("--bound takes %v to 1m", least)
 	}
 	return nil
 }
