@@ -20,8 +20,8 @@
 //
 // # What a request goes through
 //
-// Handler reads the cookie (or the bearer token), finds the session in the
-// store, and refuses an unsafe request (anything but GET, HEAD, OPTIONS) that
+// Handler reads the cookie (or the bearer token), finds the session in memory or
+// in the store, and refuses an unsafe request (anything but GET, HEAD, OPTIONS) that
 // has no session, comes from another origin, or lacks the session's CSRF token.
 // Then your handler runs. What it changed is saved before the first byte of its
 // answer leaves; if saving fails, an error goes out in its place.
@@ -32,5 +32,8 @@
 // # Stores
 //
 // The zero Config keeps sessions in memory. Package store/sqlite keeps them in
-// one file, over restarts and crashes.
+// one file, over restarts and crashes; store/postgres and store/redis keep them
+// for any number of processes. Each process then answers from memory, and a
+// logout on one counts on all of them within Config.Bound. Package verify does
+// the same in services that only check tokens.
 package counterfoil

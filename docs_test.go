@@ -3,6 +3,7 @@ package counterfoil
 import (
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,8 +187,33 @@ func TestCommandTable(t *testing.T) {
 	}
 }
 
-// Every kind of problem that the library or the server answers with stands in
-// the catalogue, with its status, and nothing else does.
+// writtenProblems are the problems, as code and status, that a package writes one
+// by one.
+func writtenProblems(t *testing.T, pattern string) (found []string) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	statuses := map[string]int{}
+	for status := 400; status < 600; status++ {
+		statuses[strings.ReplaceAll(http.StatusText(status), " ", "")] = status
+	}
+	statuses[""] = http.StatusServiceUnavailable // what busy answers with
+	written := regexp.MustCompile(`(?:problem\.Write\(w, http\.Status(\w+)|busy\(w), "([a-z-]+)"`)
+	for _, file := range files {
+		for _, m := range written.FindAllStringSubmatch(read(t, file), -1) {
+			found = append(found, fmt.Sprintf("%s %d", m[2], statuses[m[1]]))
+		}
+	}
+	if len(found) < 4 {
+		t.Fatalf("the problems of %s are written in another way by now: %v", pattern, found)
+	}
+	return found
+}
+
+// Every kind of problem that the library, the server, the hub or a verifier
+// answers with stands in the catalogue, with its status, and nothing else does.
 func TestErrorCatalogue(t *testing.T) {
 	want := map[string]bool{}
 	for _, p := range problems {
@@ -202,6 +228,10 @@ func TestErrorCatalogue(t *testing.T) {
 	want["throttled 429"] = strings.Contains(server, `"throttled", http.StatusTooManyRequests`)
 	if len(found) < 5 || !want["throttled 429"] {
 		t.Fatalf("the problems of the server are written in another way by now: %v", found)
+	}
+
+	for _, k := range append(writtenProblems(t, "feed/*.go"), writtenProblems(t, "verify/*.go")...) {
+		want[k] = true
 	}
 
 	got := map[string]bool{}
@@ -240,16 +270,22 @@ func TestRouteTables(t *testing.T) {
 	}
 }
 
-// Every sentinel of the library stands in the catalogue.
+// Every sentinel of the library and of package verify stands in the catalogue.
 func TestSentinelsAreInTheCatalogue(t *testing.T) {
 	text := read(t, "docs/errors.md")
-	sentinels := regexp.MustCompile(`(?m)^\t(Err\w+) += errors\.New`).FindAllStringSubmatch(read(t, "errors.go"), -1)
-	if len(sentinels) < 15 {
-		t.Fatalf("found %d sentinels only", len(sentinels))
-	}
-	for _, m := range sentinels {
-		if !strings.Contains(text, "`"+m[1]+"`") {
-			t.Errorf("docs/errors.md lacks %s", m[1])
+	sentinel := regexp.MustCompile(`(?m)^\t(Err\w+) += (?:errors\.New|fmt\.Errorf)`)
+	for _, c := range []struct {
+		file, prefix string
+		least        int
+	}{{"errors.go", "", 15}, {"verify/check.go", "verify.", 5}} {
+		sentinels := sentinel.FindAllStringSubmatch(read(t, c.file), -1)
+		if len(sentinels) < c.least {
+			t.Fatalf("found %d sentinels only in %s", len(sentinels), c.file)
+		}
+		for _, m := range sentinels {
+			if !strings.Contains(text, "`"+c.prefix+m[1]+"`") {
+				t.Errorf("docs/errors.md lacks %s%s", c.prefix, m[1])
+			}
 		}
 	}
 }

@@ -3,8 +3,8 @@
 // the follower that keeps both fresh. Nodes and verifiers run the same code.
 //
 // For most uses there is nothing to call: counterfoil.Manager and package
-// verify hold a view. Whoever builds on it makes a [View], runs [Follow] beside
-// it, and judges each request in this order:
+// verify hold a view. Whoever builds on it makes a [View], runs a [Follower]
+// beside it, and judges each request in this order:
 //
 //	check := view.Begin()            // 1. the lease, before the look-ups
 //	ended := view.Ended(id)          // 2. the look-ups

@@ -103,6 +103,10 @@ func (f *Follower) Run(ctx context.Context) {
 	work.Wait()
 }
 
+// failuresToTell is when a failure that lasts is told of once more: what began it
+// may have been another, such as a node that was only starting.
+const failuresToTell = 15
+
 // beats asks for a proof again and again.
 func (f *Follower) beats(ctx context.Context) {
 	interval := f.view.config.Bound / beatsPerBound
@@ -115,8 +119,8 @@ func (f *Follower) beats(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			if failures == 0 {
-				f.log.Warn("the log of ended sessions could not be followed; checks will ask the store when the lease ends", "error", err)
+			if failures == 0 || failures == failuresToTell {
+				f.log.Warn("the log of ended sessions could not be followed; checks will ask the store when the lease ends", "error", err, "failures", failures+1)
 			}
 			wait = min(interval/8<<min(failures, 3), interval)
 			failures++

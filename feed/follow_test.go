@@ -329,6 +329,34 @@ func TestFollowerTellsOfLapse(t *testing.T) {
 	}
 }
 
+// why: the log says why a follower does not follow, though it began with something
+// else, and yet fills no disk.
+func TestFollowerTellsWhyItFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		first := true
+		s.beat = func(context.Context, store.Beat) (store.News, time.Duration, error) {
+			defer func() { first = false }()
+			if first {
+				return store.News{}, 0, errors.New("passing")
+			}
+			return store.News{}, 0, errors.New("lasting")
+		}
+		s.watch = func(ctx context.Context, _ HintFunc) error {
+			_, err := hang[int](ctx)
+			return err
+		}
+		_, f, log := newFollowing(s)
+		during(t, f, func() {
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if told := log.text.String(); !strings.Contains(told, "passing") || !strings.Contains(told, "lasting") || log.count() > 3 {
+				t.Errorf("the log says %s", told)
+			}
+		})
+	})
+}
+
 // why: a connection that hangs, in whichever call, does not end the following.
 func TestFollowerGoesOnAfterHanging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -53,7 +53,7 @@ var (
 )
 
 // A View is what one process knows of ended sessions. Make it with [NewView],
-// and run [Follow] to fill it: until that has proved it, no check is proven. Its
+// and run a [Follower] to fill it: until that has proved it, no check is proven. Its
 // methods are safe for concurrent use.
 type View struct {
 	config Config

@@ -25,6 +25,10 @@ func (s *Server) apiEndSession(w http.ResponseWriter, r *http.Request) {
 		s.apiLogout(w, r)
 		return
 	}
+	if asksToWait(r) {
+		s.fail(w, r, errParameter)
+		return
+	}
 	if err := s.sessions.EndOwn(r.Context(), id); err != nil {
 		s.fail(w, r, err)
 		return
@@ -32,11 +36,17 @@ func (s *Server) apiEndSession(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// asksToWait reports whether a request asks for what only the logout of the
+// session at hand can do. Who was answered as usual would believe that it was done.
+func asksToWait(r *http.Request) bool { return r.URL.Query().Has("wait") }
+
 // apiEndSessions ends all sessions of the user, or all but the one at hand.
 func (s *Server) apiEndSessions(w http.ResponseWriter, r *http.Request) {
 	var n int
 	var err error
 	switch others := r.URL.Query()["others"]; {
+	case asksToWait(r):
+		err = errParameter
 	case len(others) == 1 && others[0] == "true":
 		n, err = s.sessions.EndOthers(r.Context())
 	case len(others) == 0:

@@ -32,6 +32,20 @@ func TestLogoutEverywhere(t *testing.T) {
 	}
 }
 
+// Only the logout of the session at hand can wait: whoever asks another for it is
+// told, and nothing is done.
+func TestOnlyTheOwnLogoutWaits(t *testing.T) {
+	s := openSite(t)
+	api := s.withCookie("")
+	g, other := s.apiLogin(), s.apiLogin()
+	for _, path := range []string{"/v1/sessions?wait=everywhere", "/v1/sessions?others=true&wait=everywhere", "/v1/sessions/" + other.Session["id"].(string) + "?wait=everywhere"} {
+		want(t, api.do("DELETE", path, bearer(g.AccessToken), ""), 400)
+		want(t, api.do("GET", "/v1/session", bearer(g.AccessToken), ""), 200)
+		want(t, api.do("GET", "/v1/session", bearer(other.AccessToken), ""), 200)
+	}
+	want(t, api.do("DELETE", "/v1/sessions/"+g.Session["id"].(string)+"?wait=everywhere", bearer(g.AccessToken), ""), 204)
+}
+
 // readyz tells how fresh the view of ended sessions is.
 func TestReadiness(t *testing.T) {
 	type view struct {

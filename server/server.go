@@ -115,19 +115,19 @@ func (s *Server) openSessions(c counterfoil.Config) (err error) {
 	c.OnEvent = Audit(s.log)
 	c.Logger = s.log
 	c.MaxFormBytes = maxBody
-	for _, origin := range append([]string{c.PublicURL}, c.Origins...) {
-		if origin == "" {
-			continue
-		}
-		if err := s.origin.AddTrustedOrigin(strings.TrimSuffix(origin, "/")); err != nil {
-			return fmt.Errorf("server: origin %q: %w", origin, err)
-		}
-	}
 	if c.Store == nil {
 		c.Store = memory.New(memory.Config{}) // we need it, too
 	}
 	if s.sessions, err = counterfoil.New(c); err != nil {
 		return err
+	}
+	for _, origin := range append([]string{c.PublicURL}, c.Origins...) {
+		if origin == "" {
+			continue
+		}
+		if err := s.origin.AddTrustedOrigin(strings.TrimSuffix(origin, "/")); err != nil {
+			return errors.Join(fmt.Errorf("server: origin %q: %w", origin, err), s.sessions.Close())
+		}
 	}
 	s.programs = client.NewRegistry(c.Store, s.log)
 	s.feed = s.sessions.Feed(s.mayVerify)

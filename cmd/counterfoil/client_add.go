@@ -10,7 +10,7 @@ import (
 
 type clientAddCmd struct {
 	clientArg
-	Can []client.Capability `required:"" enum:"verify,introspect" placeholder:"verify,introspect" help:"What it may do: verify tokens by itself, following logouts; introspect any token by asking. Repeat it, or put a comma between."`
+	Can []client.Capability `required:"" enum:"verify,introspect" placeholder:"verify" help:"What it may do. verify: check tokens by itself, following logouts. introspect: nothing in this version. Repeat it, or put a comma between."`
 }
 
 func (c *clientAddCmd) Run(ctx context.Context, o *options) error {

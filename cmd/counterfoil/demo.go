@@ -7,19 +7,19 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/internal/demo"
 	"github.com/counterfoil/counterfoil/server/account"
-	"github.com/counterfoil/counterfoil/store"
-	"github.com/counterfoil/counterfoil/store/sqlite"
 )
 
 type demoCmd struct {
-	Listen string        `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to show the page; loopback only, port 0 picks one (${env})."`
+	Listen string        `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to show the page; loopback only, port 0 picks one. Default: localhost:8080 (${env})."`
 	Bound  time.Duration `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old a node's view of logouts may be (${env})."`
 }
+
+// Validate is called by kong after parsing.
+func (c *demoCmd) Validate() error { return checkBound(c.Bound, 10*time.Millisecond) }
 
 // Run shows two nodes side by side. Without a --store of its own it makes a
 // SQLite file for the time that it runs.
@@ -38,13 +38,8 @@ func (c *demoCmd) Run(ctx context.Context, o *options) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	config := demo.Config{Listener: listener, Bound: c.Bound, Log: slog.Default()}
-	kind, _, _ := strings.Cut(o.Store, ":") // the rest may hold a password
-	config.Open, config.Store = o.openStore, kind
-	if o.Store == "sqlite:"+defaultDatabase {
-		config.Store = "one SQLite file"
-		config.Open = func(ctx context.Context) (store.Store, error) {
-			return sqlite.Open(ctx, filepath.Join(dir, "sessions.db"), sqlite.Config{})
-		}
+	if config.Open, config.Store, err = o.openGuest(dir); err != nil {
+		return err
 	}
 	config.Accounts, err = account.Open(ctx, filepath.Join(dir, "accounts.db"), account.Config{})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,9 @@ func (c *logVerifyCmd) Run(_ context.Context, o *options) error {
 	lines, runs, err := verifyLog(log, file.secret)
 	if err != nil {
 		return err
+	}
+	if lines == 0 {
+		return errors.New("no line here has a chain: this is no log that serve wrote to a file or a pipe")
 	}
 	fmt.Printf("intact: %d lines of %d runs of serve\n", lines, runs)
 	return nil

@@ -30,7 +30,7 @@ type cli struct {
 
 // options are the flags that every command takes.
 type options struct {
-	Store      string          `default:"sqlite:counterfoil.db" env:"COUNTERFOIL_STORE" placeholder:"STORE" help:"Where sessions are kept: sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, redis://USER:PASSWORD@HOST, or memory:. Give what holds a password by the variable: others on this machine see flags (${env})."`
+	Store      string          `default:"sqlite:counterfoil.db" env:"COUNTERFOIL_STORE" placeholder:"STORE" help:"Where sessions are kept: sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, redis://USER:PASSWORD@HOST, or memory:. Default: sqlite:counterfoil.db. Give what holds a password by the variable: others on this machine see flags (${env})."`
 	Accounts   string          `env:"COUNTERFOIL_ACCOUNTS" placeholder:"STORE" help:"Where users are kept: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the store, where it is SQL, else sqlite:counterfoil.db (${env})."`
 	SecretFile string          `env:"COUNTERFOIL_SECRET_FILE" placeholder:"PATH" help:"What encrypts the signing keys. Made where it is missing. Servers on one store share it. Default: counterfoil.secret beside the database, or in the working directory where that is no file (${env})."`
 	Config     kong.ConfigFlag `env:"COUNTERFOIL_CONFIG" placeholder:"PATH" help:"A file with lines such as listen = localhost:8080, under the names of these flags (${env})."`

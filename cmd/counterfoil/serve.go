@@ -19,11 +19,11 @@ import (
 )
 
 type serveCmd struct {
-	Listen       string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one (${env})."`
+	Listen       string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one. Default: localhost:8080 (${env})."`
 	PublicURL    string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
 	InsecureHTTP bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
 	Bound        time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
-	Canary       time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it; /readyz tells. Default: never (${env})."`
+	Canary       time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it, a second or more; /readyz tells. Default: never (${env})."`
 	TokenLife    time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
 	Idle         time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
 	Lifetime     time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
@@ -34,16 +34,27 @@ type serveCmd struct {
 // Validate is called by kong after parsing. The library takes zero for its own
 // default; here it would be a surprise.
 func (c *serveCmd) Validate() error {
-	for flag, d := range map[string]time.Duration{"bound": c.Bound, "token-life": c.TokenLife, "idle": c.Idle, "lifetime": c.Lifetime} {
+	if err := checkBound(c.Bound, 10*time.Millisecond); err != nil {
+		return err
+	}
+	for flag, d := range map[string]time.Duration{"token-life": c.TokenLife, "idle": c.Idle, "lifetime": c.Lifetime} {
 		if d <= 0 {
 			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
 		}
 	}
-	if c.Canary < 0 {
-		return errors.New("--canary takes a time, such as 10s, or 0 for never")
+	if c.Canary != 0 && c.Canary < time.Second { // each is a session made and ended
+		return errors.New("--canary takes a second or more, such as 10s, or 0 for never")
 	}
 	if c.MaxSessions < 0 {
 		return errors.New("--max-sessions takes a number, or 0 for no limit")
+	}
+	return nil
+}
+
+// checkBound says in the flag's terms what the library would say in its own.
+func checkBound(d, least time.Duration) error {
+	if d < least || d > time.Minute {
+		return fmt.Errorf("--bound takes %v to 1m", least)
 	}
 	return nil
 }

@@ -51,7 +51,11 @@ func (o *options) openAccounts(ctx context.Context) (*account.Accounts, error) {
 	}
 	a, err := open(ctx, p.at, account.Config{ContextWords: []string{"counterfoil"}})
 	if err != nil {
-		return nil, p.cannotOpen("accounts", err)
+		flag := "accounts"
+		if o.Accounts == "" && p.kind == inPostgres { // it comes from the other flag
+			flag = "store"
+		}
+		return nil, p.cannotOpen(flag, err)
 	}
 	return a, nil
 }

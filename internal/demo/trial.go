@@ -39,12 +39,15 @@ func (d *demo) logout(r *http.Request, cut bool) error {
 	}
 	loggedOut := time.Now()
 	watching.Wait()
+	if cut {
+		d.nodes[1].reconnect(ctx, d.token)
+	}
 
 	trial := &pages.DemoTrial{Cut: cut}
 	for i, n := range d.nodes {
 		trial.Lines = append(trial.Lines, pages.DemoLine{
 			Node:   n.name,
-			After:  refusals[i].at.Sub(loggedOut),
+			After:  refusals[i].after(loggedOut),
 			Status: refusals[i].status,
 		})
 	}
@@ -54,18 +57,38 @@ func (d *demo) logout(r *http.Request, cut bool) error {
 
 // A refusal is the first answer of a node that did not let John in.
 type refusal struct {
-	at     time.Time // when the request began
-	status int
+	at       time.Time // when the request began
+	accepted time.Time // when the latest one began that was accepted
+	status   int
+}
+
+// after is for how long John was let in after his logout. It is zero where no
+// request was accepted that began after it: that the node had not been asked for
+// a moment is no time that it went on for.
+func (r refusal) after(logout time.Time) time.Duration {
+	if !r.accepted.After(logout) {
+		return 0
+	}
+	return r.at.Sub(logout)
+}
+
+// reconnect ends the cut, and waits until the node can judge again, as the page
+// will say that it does.
+func (n *node) reconnect(ctx context.Context, token string) {
+	n.link.cut.Store(false)
+	for n.check(ctx, token) == http.StatusServiceUnavailable && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // watch asks until the node refuses, or ctx ends.
-func (n *node) watch(ctx context.Context, token string) refusal {
+func (n *node) watch(ctx context.Context, token string) (r refusal) {
 	for {
-		asked := time.Now()
-		status := n.check(ctx, token)
-		if status != http.StatusOK {
-			return refusal{asked, status}
+		r.at = time.Now()
+		if r.status = n.check(ctx, token); r.status != http.StatusOK {
+			return r
 		}
+		r.accepted = r.at
 		time.Sleep(100 * time.Microsecond) // a little air for the others
 	}
 }

@@ -81,6 +81,7 @@ func threeDigits(d time.Duration) string {
 const (
 	plotLeft  = 90
 	plotRight = 690
+	plotLabel = 160 // as wide as what a bar says, at most
 )
 
 // End is where the plot's time ends: a round number beyond the last refusal.
@@ -132,6 +133,10 @@ func (t DemoTrial) Bars() (bars []DemoBar) {
 	}
 	return bars
 }
+
+// Late reports whether the refused part is too narrow for its label, which then
+// stands in the accepted one.
+func (b DemoBar) Late() bool { return b.Refused < plotLabel }
 
 // TokenWords is how long the token would go on without its session.
 func (d Demo) TokenWords() string { return humanDuration(d.TokenFor) }
