@@ -37,7 +37,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
 	if m.now().Sub(record.AsOf) > maxAsOfAge {
-		if record, err = m.find(ctx, record.ID); err != nil {
+		if record, _, err = m.recall(ctx, record.ID); err != nil {
 			return AccessToken{}, err
 		}
 	}

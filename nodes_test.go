@@ -226,6 +226,26 @@ func TestReadsOfADeposedPrimaryLetNobodyIn(t *testing.T) {
 	})
 }
 
+// Nor does a long request get a token on the strength of them.
+func TestReadsOfADeposedPrimaryMakeNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNodes(t, 1, newMemory(), counterfoil.Config{})[0]
+		n.user("john").within(func(ctx context.Context) {
+			n.link.methods = []string{"Beat"}
+			n.link.on.Store(true)
+			time.Sleep(time.Minute)
+			if _, err := n.IssueToken(ctx); !errors.Is(err, counterfoil.ErrUnavailable) {
+				t.Errorf("IssueToken: %v, want ErrUnavailable", err)
+			}
+			n.link.on.Store(false)
+			time.Sleep(bound)
+			if _, err := n.IssueToken(ctx); err != nil {
+				t.Errorf("IssueToken, when the store is back: %v", err)
+			}
+		})
+	})
+}
+
 // G2: "Returns nil only when every node with a lease has acknowledged, or
 // Δ·(1+2ρ) has passed. Any check that starts afterwards refuses."
 func TestLogoutEverywhere(t *testing.T) {
@@ -377,6 +397,7 @@ func TestATokenFromMemoryCountsFromTheProof(t *testing.T) {
 				t.Errorf("it expires %v after the last proof, want 10m at most", life)
 			}
 		})
+		n.link.on.Store(false) // the end of the test saves last-seen times
 	})
 }
 

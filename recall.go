@@ -185,7 +185,7 @@ func (m *Manager) refuseNow(id store.SID) {
 // log, when it has ended many sessions at once.
 func (m *Manager) catchUp(ctx context.Context, head store.Cursor) {
 	if !m.asks {
-		m.follower.CatchUp(ctx, head.Pos)
+		m.follower.CatchUp(ctx, head)
 	}
 }
 

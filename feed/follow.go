@@ -220,6 +220,9 @@ func (f *Follower) endTurn() { <-f.turn }
 // source does not answer it returns the latest error at once, so that nobody
 // waits in a queue for what won't come.
 func (f *Follower) Prove(ctx context.Context) error {
+	if f.view.Status().Proven {
+		return nil
+	}
 	asked := f.view.clock.now()
 	if err := f.takeTurn(ctx); err != nil {
 		return err
@@ -235,21 +238,24 @@ func (f *Follower) Prove(ctx context.Context) error {
 	return f.beatInTurn(ctx)
 }
 
-// CatchUp applies the log up to a position without waiting for the next beat.
-// Where it can't, it ends the lease, so that the next check asks for a proof
-// that reaches as far.
-func (f *Follower) CatchUp(ctx context.Context, pos uint64) {
+// CatchUp applies the log up to a place without waiting for the next beat. Where
+// it can't, it ends the lease, so that the next check asks for a proof that
+// reaches as far.
+func (f *Follower) CatchUp(ctx context.Context, head store.Cursor) {
 	for range maxPages {
-		history, cursor, _ := f.view.place()
-		if cursor.Pos >= pos {
+		if _, known := f.view.holds(head); known {
 			return
+		}
+		history, cursor, _ := f.view.place()
+		if cursor.Pos >= head.Pos {
+			break // the view stands in another history, or was there long ago
 		}
 		news, err := f.follow(ctx, cursor)
 		if err != nil || f.view.apply(history, cursor, news.Entries) != nil || len(news.Entries) == 0 {
 			break
 		}
 	}
-	f.view.require(pos)
+	f.view.require(head.Pos)
 }
 
 // beatInTurn is called with the turn taken.
@@ -257,8 +263,8 @@ func (f *Follower) beatInTurn(ctx context.Context) error {
 	began := f.view.clock.now()
 	err := f.beatThrough(ctx)
 	f.last = outcome{began: began, ended: f.view.clock.now(), err: err}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		f.last.err = nil // he who asked has gone; that says nothing about the source
+	if ctx.Err() != nil {
+		f.last.err = nil // he who asked has gone, or had no more time; that says nothing about the source
 	}
 	return err
 }
@@ -354,8 +360,8 @@ func (f *Follower) rebuild(ctx context.Context) error {
 const mergeBatch = 1000
 
 // giveBack hands over what the source has lost, as the proof shows that was
-// asked for at that instant. A source that takes nothing says
-// errors.ErrUnsupported.
+// asked for at that instant: until it is time for the next proof, after which it
+// goes on. A source that takes nothing says errors.ErrUnsupported.
 func (f *Follower) giveBack(ctx context.Context, sent instant) error {
 	for batch := range slices.Chunk(f.view.lost(sent), mergeBatch) {
 		err := f.merge(ctx, batch)
@@ -366,6 +372,9 @@ func (f *Follower) giveBack(ctx context.Context, sent instant) error {
 		f.view.gaveBack(batch, !unsupported)
 		if !unsupported {
 			f.log.Warn("the store had lost ended sessions, by a failover or a restore; they were given back", "count", len(batch))
+		}
+		if f.view.clock.now()-sent >= f.view.config.Bound/beatsPerBound {
+			break
 		}
 	}
 	return nil

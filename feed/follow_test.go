@@ -451,6 +451,124 @@ func TestFollowerGivesBack(t *testing.T) {
 	}
 }
 
+// why: a position means something in one history only. After a failover that
+// lost entries, an end that was committed since stands where others stood.
+func TestFollowerCatchesUpInAnotherHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		v, f, _ := newFollowing(s)
+		for range 4 {
+			s.end(t)
+		}
+		for !v.Status().Proven {
+			if err := f.Beat(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.store.failover(3)
+		id := s.end(t)
+		f.CatchUp(t.Context(), headOf(s.store.log))
+		if !v.Ended(id) && v.Status().Proven {
+			t.Error("a session that was ended is accepted here")
+		}
+		if err := f.Beat(t.Context()); err != nil || !v.Status().Proven || !v.Ended(id) {
+			t.Errorf("after the next beat: %v, %+v", err, v.Status())
+		}
+	})
+}
+
+// why: "no lease waits for that", however much there is: it is given back a bit
+// after each proof.
+func TestFollowerGivesMuchBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		v, f, _ := newFollowing(s)
+		f.OnLapse = func(err error) { t.Errorf("the lease lapses: %v", err) }
+		given := map[store.SID]bool{}
+		s.merge = func(_ context.Context, entries []store.Entry) error {
+			time.Sleep(simBound / 20)
+			for _, e := range entries {
+				given[e.Session] = true
+			}
+			return nil
+		}
+		if err := f.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		const many = 50 * mergeBatch
+		for range many {
+			v.End(store.NewSID(time.Now())) // and the log never tells
+		}
+		during(t, f, func() {
+			for range 600 {
+				time.Sleep(simBound / 20)
+				if !v.Status().Proven {
+					t.Fatalf("unproven when %d of %d were given back", len(given), many)
+				}
+			}
+		})
+		if len(given) != many {
+			t.Errorf("%d of %d were given back", len(given), many)
+		}
+	})
+}
+
+// why: "Of those who call it at the same time one asks, and all of them get what
+// he was told": that his time was up tells the others nothing.
+func TestProveWithoutTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		s.beat = func(ctx context.Context, b store.Beat) (store.News, time.Duration, error) {
+			if pause(ctx, simBound/10); ctx.Err() != nil {
+				return store.News{}, 0, ctx.Err()
+			}
+			news, err := s.store.beat(b)
+			return news, 0, err
+		}
+		_, f, _ := newFollowing(s)
+		hurried, cancel := context.WithTimeout(t.Context(), simBound/100)
+		defer cancel()
+		var work sync.WaitGroup
+		work.Go(func() {
+			if err := f.Prove(hurried); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("who had no time: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 3 {
+			work.Go(func() {
+				if err := f.Prove(t.Context()); err != nil {
+					t.Errorf("who has time: %v", err)
+				}
+			})
+		}
+		work.Wait()
+	})
+}
+
+// why: "Prove sees to a lease that has not ended": there is nothing to wait for
+// where there is one, such as for a beat that hangs.
+func TestProveWhatIsProven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		_, f, _ := newFollowing(s)
+		if err := f.Beat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.beat = func(ctx context.Context, _ store.Beat) (store.News, time.Duration, error) {
+			news, err := hang[store.News](ctx)
+			return news, 0, err
+		}
+		during(t, f, func() {
+			time.Sleep(simBound / 10)
+			began := time.Now()
+			if err := f.Prove(t.Context()); err != nil || time.Since(began) > 0 {
+				t.Errorf("%v, after %v", err, time.Since(began))
+			}
+		})
+	})
+}
+
 // why: "A store may have it all the same and not tell": what is given back for
 // nothing is given back a few times, not in each beat for hours.
 func TestFollowerGivesBackForNothing(t *testing.T) {

@@ -135,7 +135,7 @@ func (h *Hub) renew(w http.ResponseWriter, r *http.Request) {
 		News:  store.News{Entries: entries, Head: head, Now: h.view.Now()},
 		age:   age,
 		bound: h.view.config.Bound,
-		hold:  h.view.hold(),
+		hold:  h.view.Hold(),
 	})
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(body) // nobody is left to tell if the client has gone

@@ -15,8 +15,8 @@ func TestMutants(t *testing.T) {
 		mutants.New("the lease is read after the look-up",
 			"view.go", "t < c.lease.until", "t < c.view.lease.Load().until"),
 		mutants.New("the clock is read before the look-up",
-			"view.go", "	view  *View\n	lease *lease\n}", "	view  *View\n	lease *lease\n	read  instant\n}").
-			And("view.go", "Check{v, v.lease.Load()}", "Check{v, v.lease.Load(), v.clock.now()}").
+			"view.go", "	cuts  uint64\n}", "	cuts  uint64\n	read  instant\n}").
+			And("view.go", "v.cuts.Load()}", "v.cuts.Load(), v.clock.now()}").
 			And("view.go", "	t := c.view.clock.now()\n	return c.view.store.at(t)", "	t := c.read\n	return c.view.store.at(t)"),
 		mutants.New("the lease is extended short of the head",
 			"view.go", "history != v.history || !v.recent.has(head)", "history != v.history"),

@@ -137,7 +137,7 @@ func (b *blob) get(v *View) ([]byte, bool) {
 	}
 	b.made = made
 	b.data = appendSnapshot(make([]byte, 0, snapshotHeader+snapshotEntry*len(entries)+sha256.Size),
-		store.News{Head: head, Entries: entries, Now: v.Now()}, v.hold())
+		store.News{Head: head, Entries: entries, Now: v.Now()}, v.Hold())
 	return b.data, true
 }
 

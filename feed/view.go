@@ -63,6 +63,7 @@ type View struct {
 	set    *set
 	cut    atomic.Pointer[store.Entry] // the latest of kind AllEnded
 	cuts   atomic.Uint64               // counts the entries of kind AllEnded
+	hold   atomic.Int64                // Config.Hold, and what RememberFor made of it
 
 	mu      sync.Mutex // what follows changes together
 	synced  bool       // a snapshot was taken
@@ -108,6 +109,7 @@ func NewView(c Config) *View {
 	}
 	v.lease.Store(&lease{})
 	v.cut.Store(&store.Entry{})
+	v.hold.Store(int64(c.Hold))
 	return v
 }
 
@@ -197,14 +199,12 @@ func (v *View) End(id store.SID) {
 func (v *View) RememberFor(hold time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.config.Hold = max(v.config.Hold, min(hold, maxHold))
+	v.hold.Store(int64(max(v.Hold(), min(hold, maxHold))))
 }
 
-func (v *View) hold() time.Duration {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.config.Hold
-}
+// Hold is for how long an ended session is remembered at least. Whether
+// something that is good for longer belongs to one can't be told from the view.
+func (v *View) Hold() time.Duration { return time.Duration(v.hold.Load()) }
 
 // Drop ends the lease: no check is proven until the next proof.
 func (v *View) Drop() { v.lease.Store(&lease{}) }
@@ -219,27 +219,18 @@ func (v *View) require(pos uint64) {
 
 // note takes an entry into the set, and then tells OnEnd. Called with v.mu held.
 func (v *View) note(e store.Entry) error {
-	now := v.Now()
-	if now.IsZero() {
-		now = v.clock.wall() // nothing is known yet, and everything is read anew soon
-	}
-	switch hold := now.Add(v.config.Hold); {
-	case e.Expires.Before(hold):
-		// Also where the entry has expired: its commit may have taken so long
-		// that tokens were issued shortly before it counted.
-		e.Expires = hold
-	case e.Expires.After(now.Add(maxHold)):
-		e.Expires = now.Add(maxHold)
-	}
 	if e.Pos > 0 { // out of the log
 		delete(v.awaited, e.Session)
 	}
 	switch e.Kind {
 	case store.SessionEnded:
-		if !v.set.add(e.Session, e.Expires) {
+		if !v.set.add(e.Session, v.until(e.Expires)) {
 			return errFull
 		}
 	case store.AllEnded:
+		// It is never forgotten, so it expires when the log says. If it seemed to
+		// later, a store that has pruned it would be taken for one that has lost
+		// it, and to give it back ends everybody's sessions once more.
 		if v.Cut().Before(e.Session.Time()) {
 			v.cut.Store(&e)
 		}
@@ -257,6 +248,24 @@ func (v *View) note(e store.Entry) error {
 func (v *View) Cursor() store.Cursor {
 	_, cursor, _ := v.place()
 	return cursor
+}
+
+// until is for how long a session's end is remembered that the log keeps until
+// expires. Called with v.mu held.
+func (v *View) until(expires time.Time) time.Time {
+	now := v.Now()
+	if now.IsZero() {
+		now = v.clock.wall() // nothing is known yet, and everything is read anew soon
+	}
+	// At least for Config.Hold, also where the entry has expired: its commit may
+	// have taken so long that tokens were issued shortly before it counted.
+	if hold := now.Add(v.Hold()); expires.Before(hold) {
+		return hold
+	}
+	if most := now.Add(maxHold); expires.After(most) {
+		return most
+	}
+	return expires
 }
 
 // place returns the cursor and the history that it belongs to.
@@ -304,7 +313,7 @@ func (v *View) apply(history uint64, after store.Cursor, entries []store.Entry) 
 // measure notes how long an entry took to get here. When it was written follows
 // from its expiry, if the node that wrote it keeps entries for as long as we do.
 func (v *View) measure(e store.Entry) {
-	if lag := v.Now().Sub(e.Expires.Add(-v.config.Hold)); lag >= 0 && lag < v.config.Hold {
+	if lag := v.Now().Sub(e.Expires.Add(-v.Hold())); lag >= 0 && lag < v.Hold() {
 		v.lag = lag
 	}
 }
@@ -372,7 +381,7 @@ func (v *View) lost(sent instant) (lost []store.Entry) {
 	now := v.Now()
 	for id, a := range v.awaited {
 		if a.Expires.IsZero() {
-			a.Expires = now.Add(v.config.Hold)
+			a.Expires = now.Add(v.Hold())
 		}
 		switch {
 		case !a.Expires.After(now):

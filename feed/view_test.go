@@ -105,7 +105,7 @@ func TestViewCut(t *testing.T) {
 		t.Error("a cut before there was one")
 	}
 	for _, at := range []time.Time{noon, noon.Add(time.Hour), noon.Add(time.Minute)} {
-		applyTo(t, v, store.AllEnded, store.NewSID(at), time.Now())
+		applyTo(t, v, store.AllEnded, store.NewSID(at), time.Now().Add(simHold))
 	}
 	if got, want := v.Cut(), noon.Add(time.Hour); !got.Equal(want) {
 		t.Errorf("the cut is at %v, not %v", got, want)
@@ -117,6 +117,26 @@ func TestViewCut(t *testing.T) {
 	if lost := v.lost(v.clock.now()); len(lost) != 1 || lost[0].Kind != store.AllEnded {
 		t.Errorf("gives back %v", lost)
 	}
+}
+
+// why: to give the end of everybody's sessions back to a store that has not lost
+// it, but forgotten in its time, ends everybody's sessions again.
+func TestViewKeepsAnOldCutToItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := synced(t, Config{Bound: simBound, Hold: simHold})
+		cut := time.Now()
+		applyTo(t, v, store.AllEnded, store.NewSID(cut), cut.Add(time.Minute)) // learned of late
+		time.Sleep(2 * time.Minute)
+		if err := v.reset(store.News{Now: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if lost := v.lost(v.clock.now()); len(lost) != 0 {
+			t.Errorf("gives back %v, which has expired", lost)
+		}
+		if !v.Cut().Equal(cut) {
+			t.Errorf("the cut is at %v, not %v", v.Cut(), cut)
+		}
+	})
 }
 
 // why: "A view that is full lets its lease end", and forgets nothing for it.

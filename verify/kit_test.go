@@ -34,13 +34,14 @@ type issuer struct {
 	sessions *counterfoil.Manager
 	store    store.Store
 	network  *pipenet.Network
-	down     atomic.Bool // refuses every request
-	stopNode func()      // ends the node's follower and its hub, as if the process had
+	down     atomic.Bool   // refuses every request
+	hold     time.Duration // of the node
+	stopNode func()        // ends the node's follower and its hub, as if the process had
 	feed     atomic.Pointer[http.Handler]
 }
 
 func newIssuer(t testing.TB) *issuer {
-	i := &issuer{t: t, store: memory.New(memory.Config{}), network: pipenet.New()}
+	i := &issuer{t: t, store: memory.New(memory.Config{}), network: pipenet.New(), hold: 12 * time.Minute}
 	var err error
 	i.sessions, err = counterfoil.New(counterfoil.Config{Store: i.store, PublicURL: issuerURL, Logger: discard})
 	check(t, err)
@@ -62,7 +63,7 @@ var discard = slog.New(slog.DiscardHandler)
 
 // startNode begins a node anew, as a restart does.
 func (i *issuer) startNode() {
-	view := feed.NewView(feed.Config{Bound: bound, Hold: 12 * time.Minute})
+	view := feed.NewView(feed.Config{Bound: bound, Hold: i.hold})
 	follower := feed.NewFollower(view, feed.FromStore(i.store), discard)
 	hub := feed.NewHub(view, follower)
 	handler := hub.Handler(func(r *http.Request) bool {

@@ -205,3 +205,43 @@ func TestEndAll(t *testing.T) {
 		}
 	})
 }
+
+// A token that lives longer than the issuer remembers an end, such as one from
+// before Config.TokenLife was lowered, outlives the memory of its session's end.
+func TestATokenThatLivesTooLong(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		policy verify.Policy
+		lives  error
+	}{
+		{"the issuer can tell", verify.Introspect, nil},
+		{"nobody is asked", verify.Strict, verify.ErrEnded},
+		{"nobody is asked, dangerously", verify.AllowStale(time.Hour), verify.ErrEnded},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				i := newIssuer(t)
+				i.stopNode()
+				i.hold = 5 * time.Minute
+				i.startNode()
+				v := i.readyVerifier(func(config *verify.Config) { config.Policy = c.policy })
+				token := i.logIn()
+				if _, err := v.Check(t.Context(), token); !errors.Is(err, c.lives) {
+					t.Errorf("while its session lives: %v", err)
+				}
+				session, err := i.sessions.CheckToken(t.Context(), token)
+				check(t, err)
+				id, err := store.ParseSID(session.ID())
+				check(t, err)
+				_, err = i.store.End(t.Context(), id, i.hold)
+				check(t, err)
+				for range 19 {
+					time.Sleep(30 * time.Second)
+					if _, err := v.Check(t.Context(), token); !errors.Is(err, verify.ErrEnded) {
+						t.Fatalf("after the end: %v", err)
+					}
+				}
+			})
+		})
+	}
+}
