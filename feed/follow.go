@@ -107,6 +107,10 @@ func (f *Follower) Run(ctx context.Context) {
 // may have been another, such as a node that was only starting.
 const failuresToTell = 15
 
+// refusedPause is how long to wait before asking again whoever refuses the client:
+// each time stands in his log.
+const refusedPause = 5 * time.Second
+
 // beats asks for a proof again and again.
 func (f *Follower) beats(ctx context.Context) {
 	interval := f.view.config.Bound / beatsPerBound
@@ -123,6 +127,9 @@ func (f *Follower) beats(ctx context.Context) {
 				f.log.Warn("the log of ended sessions could not be followed; checks will ask the store when the lease ends", "error", err, "failures", failures+1)
 			}
 			wait = min(interval/8<<min(failures, 3), interval)
+			if failures >= failuresToTell && errors.Is(err, errDenied) {
+				wait = max(wait, refusedPause)
+			}
 			failures++
 		case failures > 0:
 			f.log.Info("the log of ended sessions is followed again", "failures", failures)
@@ -395,8 +402,12 @@ func (f *Follower) watch(ctx context.Context) {
 			f.log.Log(ctx, level, "hints about ended sessions are not heard; they are read at each beat", "error", err)
 			level = slog.LevelDebug
 		}
+		wait := interval
+		if errors.Is(err, errDenied) {
+			wait = max(wait, refusedPause)
+		}
 		// Not all at once after a restart of the source.
-		pause(ctx, interval/2+rand.N(interval))
+		pause(ctx, wait/2+rand.N(wait))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -352,6 +353,32 @@ func TestFollowerTellsWhyItFails(t *testing.T) {
 			synctest.Wait()
 			if told := log.text.String(); !strings.Contains(told, "passing") || !strings.Contains(told, "lasting") || log.count() > 3 {
 				t.Errorf("the log says %s", told)
+			}
+		})
+	})
+}
+
+// why: a client that was removed asks now and then, not five times a second: each
+// time is an event in the issuer's log.
+func TestFollowerThatIsRefusedAsksLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		refused := fmt.Errorf("feed: %w", errDenied)
+		asked := make(chan struct{}, 100_000)
+		s.beat = func(context.Context, store.Beat) (store.News, time.Duration, error) {
+			asked <- struct{}{}
+			return store.News{}, 0, refused
+		}
+		s.watch = func(context.Context, HintFunc) error {
+			asked <- struct{}{}
+			return refused
+		}
+		_, f, _ := newFollowing(s)
+		during(t, f, func() {
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if n, most := len(asked), 2*int(time.Hour/refusedPause)+100; n < most/2 || n > most {
+				t.Errorf("asked %d times in an hour", n)
 			}
 		})
 	})

@@ -172,12 +172,15 @@ func (n *node) do(ctx context.Context, method, path string, body []byte) (*http.
 	return nil, statusError(path, answer)
 }
 
+// errDenied is no matter of a moment: an operator has to do something.
+var errDenied = errors.New("the issuer refuses the client id and secret")
+
 func statusError(path string, answer *http.Response) error {
 	switch answer.StatusCode {
 	case http.StatusConflict:
 		return store.ErrUnknownCursor
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("feed: the issuer refuses the client id and secret (%s): see counterfoil client list, and make one with --can verify", answer.Status)
+		return fmt.Errorf("feed: %w (%s): see counterfoil client list, and make one with --can verify", errDenied, answer.Status)
 	case http.StatusServiceUnavailable:
 		return fmt.Errorf("feed: the issuer can't prove at the moment that it knows of every logout (%s)", answer.Status)
 	}
