@@ -33,21 +33,22 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 	for range recallAttempts {
 		check := m.view.Begin() // the lease, before the look-ups
 		record, known := m.seen.get(id)
-		if !known {
+		ended := m.view.Ended(id)
+		if !known && !ended { // who has ended is not asked about, however often he comes
 			if record, err = m.find(ctx, id); err != nil {
 				return store.Session{}, time.Time{}, err
 			}
 		}
-		ended := m.view.Ended(id)
+		ended = ended || m.view.Ended(id) // since
 		fresh := record.AsOf.After(m.view.Cut())
 		now, proven := check.Finish() // the clock, last
 		switch {
-		case ended:
-			return store.Session{}, time.Time{}, ErrEnded
 		case !proven:
 			if err := m.follower.Prove(ctx); err != nil {
 				return store.Session{}, time.Time{}, wrap(ErrUnavailable, err)
 			}
+		case ended:
+			return store.Session{}, time.Time{}, ErrEnded
 		case !fresh, known && !now.Before(record.Expires()):
 			m.seen.forget(id) // another node may have seen it since: ask
 		case known:
