@@ -33,15 +33,17 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 	for range recallAttempts {
 		check := m.view.Begin() // the lease, before the look-ups
 		record, known := m.seen.get(id)
-		ended := m.view.Ended(id)
-		if !known && !ended { // who has ended is not asked about, however often he comes
+		ended, cut := m.view.Ended(id), m.view.Cut()
+		now, proven := check.Finish() // the clock, last
+		// Nobody is looked for who has ended, however often he comes; and nobody
+		// before the proof, so that a store in trouble has that to answer only.
+		if proven && !ended && !known {
 			if record, err = m.find(ctx, id); err != nil {
 				return store.Session{}, time.Time{}, err
 			}
+			ended, cut = m.view.Ended(id), m.view.Cut()
+			now, proven = check.Finish()
 		}
-		ended = ended || m.view.Ended(id) // since
-		fresh := record.AsOf.After(m.view.Cut())
-		now, proven := check.Finish() // the clock, last
 		switch {
 		case !proven:
 			if err := m.follower.Prove(ctx); err != nil {
@@ -49,7 +51,7 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 			}
 		case ended:
 			return store.Session{}, time.Time{}, ErrEnded
-		case !fresh, known && !now.Before(record.Expires()):
+		case !record.AsOf.After(cut), known && !now.Before(record.Expires()):
 			m.seen.forget(id) // another node may have seen it since: ask
 		case known:
 			return asOf(record, check.Proved()), now, nil
