@@ -97,12 +97,12 @@ type Mutant struct {
 
 // Mutants show that the rules can be broken, and that it is seen.
 var Mutants = []Mutant{
+	{"the lease does not end", cutNemesis, []Edit{
+		{"../../feed/view.go", "t < c.lease.until", "c.lease.until > 0"},
+	}},
 	{"the lease counts from the answer", stopNemesis, []Edit{
 		{"../../feed/follow.go", "lease{sent: sent,", "lease{sent: f.view.clock.now(),"},
 		// An answer that is late is discarded, as a rule; that alone hides the mistake.
 		{"../../feed/follow.go", "return f.view.config.Bound / 2 }", "return time.Minute }"},
-	}},
-	{"the lease does not end", cutNemesis, []Edit{
-		{"../../feed/view.go", "t < c.lease.until", "c.lease.until > 0"},
 	}},
 }

@@ -20,7 +20,7 @@ var (
 	report = flag.String("report", "", "run everything, and write the report to this file")
 	logs   = flag.String("logs", "", "keep what the processes log in this directory")
 	only   = flag.String("nemesis", "", "a part of the names of the nemeses to run")
-	lasts  = flag.Duration("lasts", 16*time.Second, "for how long each nemesis strikes in the report")
+	lasts  = flag.Duration("lasts", 14*time.Second, "for how long each nemesis strikes in the report")
 	seed   = flag.Uint64("seed", 1, "of the first round; those of the others follow")
 )
 
@@ -82,19 +82,26 @@ func TestNemeses(t *testing.T) {
 }
 
 // why: a checker that finds nothing shows nothing, unless it finds what is
-// there. A node whose leases count from the answer lets somebody in whom it
-// should not.
-func TestMutant(t *testing.T) {
-	m := faults.Mutants[0]
+// there. A node whose leases do not end lets somebody in whom it should not.
+func TestMutant(t *testing.T) { catch(t, faults.Mutants[0], *seed, 4*time.Second) }
+
+// catch runs rounds with a mutant until a rule is broken. One round is not
+// always enough: an answer must be late, and a logout come meanwhile.
+func catch(t *testing.T, m faults.Mutant, seed uint64, lasts time.Duration) (r faults.Result) {
+	t.Helper()
 	program := build(t, m.Edits...)
+	checks := 0
 	for i := range uint64(12) {
-		r := run(t, mutantRound(t, m, program, *seed+i, 6*time.Second))
-		if len(r.Violations) > 0 {
-			t.Logf("%d violations, such as %v", len(r.Violations), r.Violations[0])
-			return
+		r = run(t, mutantRound(t, m, program, seed+i, lasts))
+		checks += r.Checks
+		r.Checks = checks
+		if n := len(r.Violations); n > 0 {
+			t.Logf("%d violations, such as %v", n, r.Violations[0])
+			return r
 		}
 	}
-	t.Error("no rule is broken")
+	t.Errorf("%d checks, and no rule is broken", checks)
+	return r
 }
 
 func mutantRound(t *testing.T, m faults.Mutant, program string, seed uint64, lasts time.Duration) faults.Round {
@@ -139,12 +146,8 @@ func TestReport(t *testing.T) {
 	}
 	for _, m := range faults.Mutants {
 		t.Run(m.Name, func(t *testing.T) {
-			next++
-			result := run(t, mutantRound(t, m, build(t, m.Edits...), next, *lasts))
+			result := catch(t, m, next+1, *lasts/2)
 			r.Mutants = append(r.Mutants, faults.MutantResult{Mistake: m.Name, Result: result})
-			if len(result.Violations) == 0 {
-				t.Error("no rule is broken")
-			}
 		})
 	}
 	f, err := os.Create(*report)

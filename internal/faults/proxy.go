@@ -22,7 +22,7 @@ const (
 
 // delay is how long a slow link takes, each way: so long that a stopped node often
 // waits for an answer, and short enough that it connects anew within a bound.
-const delay = 10 * time.Millisecond
+const delay = 20 * time.Millisecond
 
 // A Proxy carries TCP connections to one address, as its link allows. It is safe
 // for concurrent use.
