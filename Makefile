@@ -1,6 +1,6 @@
 # make test: everything that continuous integration checks.
 
-.PHONY: test tools lint cross model model-short unit fuzz bench
+.PHONY: test tools lint cross model model-short unit fuzz bench faults
 
 test: tools lint cross model-short unit
 
@@ -40,3 +40,8 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Nodes and verifiers on real stores, broken on purpose: a quarter of an hour.
+# It writes docs/faults.md.
+faults:
+	go test -count=1 -timeout 40m -run '^TestReport$$' -v ./internal/faults -args -report ../../docs/faults.md

@@ -34,6 +34,7 @@ var allowed = []struct {
 	{"", []string{"/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/counterfoiltest", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/internal/servers", nil, []string{"github.com/jackc", "golang.org/x/text"}},
+	{"/internal/faults", []string{"/internal/servers", "/store"}, []string{"github.com/anishathalye/porcupine", "github.com/jackc", "golang.org/x/text"}},
 	{"/server/account", nil, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
 	{"/server/client", []string{"/store"}, nil},
 	{"/server/pages", nil, nil},

@@ -162,6 +162,63 @@ func TestACheckAsksNobody(t *testing.T) {
 	})
 }
 
+// A session that has ended is asked about no more than one that lives: whoever
+// goes on sending an old token puts no load on the store.
+func TestACheckOfAnEndedSessionAsksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{})
+		b := nodes[0].user("john")
+		token := b.me().Token
+		wantStatus(t, "logout", b.copy().post("/logout"), 303)
+		time.Sleep(bound)
+		for i, n := range nodes {
+			n.calls.Store(0)
+			for range 100 {
+				if s, u := n.status(b), n.statusOfToken(token); s != 401 || u != 401 {
+					t.Fatalf("node %d: cookie %d, token %d", i, s, u)
+				}
+			}
+			if calls := n.calls.Load(); calls != 0 {
+				t.Errorf("node %d: 200 checks made %d calls of the store", i, calls)
+			}
+			n.link.on.Store(true)
+			time.Sleep(longest)
+			if s, u := n.status(b), n.statusOfToken(token); s != 503 || u != 503 {
+				t.Errorf("node %d, cut off: cookie %d, token %d, want 503 for everybody", i, s, u)
+			}
+			n.link.on.Store(false)
+		}
+	})
+}
+
+// While the lease has lapsed and the store proves nothing, no session is looked
+// for: nobody could be let in, and the questions would keep the store busy.
+func TestNobodyIsLookedForBeforeTheProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{})
+		b := nodes[0].user("john")
+		token := b.me().Token
+		n := nodes[1] // which has never seen him
+		n.link.methods = []string{"Beat"}
+		n.link.on.Store(true)
+		time.Sleep(longest)
+		n.calls.Store(0)
+		for range 100 {
+			if s, u := n.status(b), n.statusOfToken(token); s != 503 || u != 503 {
+				t.Fatalf("cookie %d, token %d", s, u)
+			}
+		}
+		if calls := n.calls.Load(); calls != 0 {
+			t.Errorf("200 checks made %d calls of the store", calls)
+		}
+		n.link.on.Store(false)
+		time.Sleep(bound)
+		if s, u := n.status(b), n.statusOfToken(token); s != 200 || u != 200 {
+			t.Errorf("when the store proves again: cookie %d, token %d", s, u)
+		}
+	})
+}
+
 // 16.5.3: "closed when the bound can't be kept". A node that has lost the store
 // goes on for as long as its lease lasts, then refuses with 503, never 401; and
 // is there again as soon as the store is.

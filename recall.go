@@ -33,22 +33,25 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 	for range recallAttempts {
 		check := m.view.Begin() // the lease, before the look-ups
 		record, known := m.seen.get(id)
-		if !known {
+		ended := m.view.Ended(id)
+		now, proven := check.Finish() // the clock, last
+		// Nobody is looked for who has ended, however often he comes; and nobody
+		// before the proof, so that a store in trouble has that to answer only.
+		if proven && !ended && !known {
 			if record, err = m.find(ctx, id); err != nil {
 				return store.Session{}, time.Time{}, err
 			}
+			ended = m.view.Ended(id)
+			now, proven = check.Finish()
 		}
-		ended := m.view.Ended(id)
-		fresh := !check.AllEndedSince()
-		now, proven := check.Finish() // the clock, last
 		switch {
-		case ended:
-			return store.Session{}, time.Time{}, ErrEnded
 		case !proven:
 			if err := m.follower.Prove(ctx); err != nil {
 				return store.Session{}, time.Time{}, wrap(ErrUnavailable, err)
 			}
-		case !fresh, known && !now.Before(record.Expires()):
+		case ended:
+			return store.Session{}, time.Time{}, ErrEnded
+		case check.AllEndedSince(), known && !now.Before(record.Expires()):
 			m.seen.forget(id) // another node may have seen it since: ask
 		case known:
 			return asOf(record, check.Proved()), now, nil

@@ -1,0 +1,33 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// Machine describes the machine in a line.
+func Machine() string {
+	return fmt.Sprintf("%d cores of %s, Linux %s, %s", runtime.NumCPU(), processor(), kernel(), runtime.Version())
+}
+
+func processor() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err == nil {
+		for line := range strings.Lines(string(info)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				return strings.TrimSpace(value)
+			}
+		}
+	}
+	return runtime.GOARCH
+}
+
+func kernel() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "of an unknown release"
+	}
+	return strings.TrimSpace(string(release))
+}
