@@ -34,10 +34,9 @@ func (m *Manager) Logout(ctx context.Context) error {
 //
 // Errors: as Logout.
 func (m *Manager) LogoutEverywhere(ctx context.Context) error {
-	before := m.view.Cursor()
 	head, err := m.logout(ctx)
 	if err == nil {
-		feed.Everywhere(ctx, m.store, before, head.Pos, m.config.Bound)
+		feed.Everywhere(ctx, m.store, m.view, head.Pos)
 	}
 	return err
 }

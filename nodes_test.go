@@ -324,7 +324,7 @@ func TestLogoutEverywhere(t *testing.T) {
 				for _, n := range nodes {
 					n.status(b)
 				}
-				time.Sleep(bound)
+				time.Sleep(longest) // a view that is new can't rule out that the store has lost its nodes
 				c.break_(nodes[2])
 				start := time.Now()
 				b.within(func(ctx context.Context) {
@@ -574,6 +574,19 @@ func TestStatus(t *testing.T) {
 		}
 		if err := n.Ready(t.Context()); !errors.Is(err, counterfoil.ErrUnavailable) {
 			t.Errorf("ready: %v", err)
+		}
+	})
+}
+
+// A node starts though the outcome of its first beat is not known at first.
+func TestANodeStartsWhileTheStoreIsUnclear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unclear := &faultSwitch{methods: []string{"Beat"}, fault: storetest.Fault{Err: store.ErrIndeterminate, Applied: true}}
+		unclear.on.Store(true)
+		time.AfterFunc(250*time.Millisecond, func() { unclear.on.Store(false) })
+		s := newSite(t, counterfoil.Config{Store: unclear.store(newMemory())})
+		if b := s.user("john"); (&node{site: s}).status(b) != 200 {
+			t.Error("nobody gets in")
 		}
 	})
 }

@@ -119,11 +119,26 @@ func (m *Manager) openView(ctx context.Context) error {
 	if m.asks {
 		return m.readClock(ctx)
 	}
-	if err := m.follower.Beat(ctx); err != nil {
+	if err := m.firstBeat(ctx); err != nil {
 		return err
 	}
 	m.clock.Advance(m.view.Now())
 	return nil
+}
+
+// firstBeat proves the view. A beat is a write, and may be repeated where its
+// outcome is not known, as after a failover: the node starts all the same.
+func (m *Manager) firstBeat(ctx context.Context) error {
+	for attempt := range endAttempts {
+		err := m.follower.Beat(ctx)
+		if !errors.Is(err, store.ErrIndeterminate) {
+			return err
+		}
+		if err := pause(ctx, time.Duration(attempt+1)*100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return m.follower.Beat(ctx)
 }
 
 // follow starts the follower, once. Where the store is asked at each check only

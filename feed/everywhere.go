@@ -16,9 +16,9 @@ import (
 // store that tells late, and only then of a node that goes on without
 // acknowledging, can make it twice as long.
 //
-// After is a place in the log where the caller stood before the end: if the store
-// does not know it any more it has lost its history, and with that perhaps the
-// nodes, so the whole time is waited for. Zero: there is none.
+// The view is the caller's. If the store does not know its place in the log any
+// more, or if it was built anew not long ago, the store has lost its history, and
+// with that perhaps its nodes: then the whole time is waited for.
 //
 // It rests on the store's clock, besides this process's own, in one way: a node
 // that the store leaves out, since by its clock the node's lease is over, is not
@@ -26,16 +26,10 @@ import (
 //
 // Call it after the end was committed. It goes on when ctx ends: what it
 // promises is only true at its end.
-func Everywhere(ctx context.Context, s store.Store, after store.Cursor, pos uint64, bound time.Duration) {
-	w := waiting{clock: newClock(), pos: pos, bound: store.Longest(bound)}
+func Everywhere(ctx context.Context, s store.Store, v *View, pos uint64) {
+	w := waiting{clock: newClock(), pos: pos, bound: store.Longest(v.config.Bound)}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.bound)
 	defer cancel()
-	if after != (store.Cursor{}) {
-		if _, err := s.Follow(ctx, after, 1); err != nil {
-			pause(context.WithoutCancel(ctx), w.bound-w.clock.now())
-			return
-		}
-	}
 	_ = s.Nudge(ctx) // a hint: without it the acknowledgements come with the beats
 	wait := time.Millisecond / 4
 	for {
@@ -44,11 +38,31 @@ func Everywhere(ctx context.Context, s store.Store, after store.Cursor, pos uint
 		}
 		left := w.left()
 		if left <= 0 {
-			return
+			break
 		}
 		pause(context.WithoutCancel(ctx), min(wait, max(left, time.Millisecond/4)))
 		wait = min(wait*2, 20*time.Millisecond)
 	}
+	// Asked last: the history in which the nodes were told is still there.
+	if !v.keepsPlace(ctx, s) {
+		pause(context.WithoutCancel(ctx), w.bound-w.clock.now())
+	}
+}
+
+// keepsPlace reports whether the store has the history that the view follows,
+// and has had it since before any lease that could last.
+func (v *View) keepsPlace(ctx context.Context, s store.Store) bool {
+	v.mu.Lock()
+	cursor, synced, age := v.cursor, v.synced, v.clock.now()-v.begun
+	v.mu.Unlock()
+	if !synced {
+		return true // checks don't rest on a view: the store is asked
+	}
+	if age < store.Longest(v.config.Bound) {
+		return false
+	}
+	_, err := s.Follow(ctx, cursor, 1)
+	return err == nil
 }
 
 // waiting is for whom Everywhere waits. Its clock begins with the call.

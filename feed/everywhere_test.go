@@ -120,7 +120,7 @@ func TestEverywhere(t *testing.T) {
 			t.Run(test.why+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					Everywhere(ctx(t.Context()), &holderStore{holders: test.holders, nudge: test.nudge, start: start}, store.Cursor{}, pos, bound)
+					Everywhere(ctx(t.Context()), &holderStore{holders: test.holders, nudge: test.nudge, start: start}, NewView(Config{Bound: bound}), pos)
 					if took := time.Since(start); took < test.least || took > test.most {
 						t.Errorf("took %v; want %v to %v", took, test.least, test.most)
 					}
@@ -130,24 +130,32 @@ func TestEverywhere(t *testing.T) {
 	}
 }
 
-// why: "If the store does not know it any more it has lost its history, and with
-// that perhaps the nodes, so the whole time is waited for."
+// why: "If the store does not know its place in the log any more, or if it was
+// built anew not long ago, the store has lost its history, and with that perhaps
+// its nodes: then the whole time is waited for."
 func TestEverywhereAfterALoss(t *testing.T) {
 	nobody := func(context.Context, time.Duration) ([]store.Holder, error) { return nil, nil }
+	longest := store.Longest(simBound)
 	for _, test := range []struct {
 		why  string
+		age  time.Duration // of the view
 		lost error
 		want time.Duration
 	}{
-		{"the store knows the place", nil, 0},
-		{"it was emptied, or another has taken over", store.ErrUnknownCursor, store.Longest(simBound)},
-		{"it can't tell", errDown, store.Longest(simBound)},
+		{"the store knows the place", longest, nil, 0},
+		{"it was emptied, or another has taken over", longest, store.ErrUnknownCursor, longest},
+		{"it can't tell", longest, errDown, longest},
+		{"the view was built anew a moment ago", longest - time.Millisecond, nil, longest},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				v := NewView(Config{Bound: simBound, Hold: time.Minute})
+				if err := v.reset(store.News{Now: time.Now(), Head: store.Cursor{Pos: 3, ID: store.NewNodeID()}}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(test.age)
 				start := time.Now()
-				s := &holderStore{holders: nobody, start: start, follow: test.lost}
-				Everywhere(t.Context(), s, store.Cursor{Pos: 3, ID: store.NewNodeID()}, 4, simBound)
+				Everywhere(t.Context(), &holderStore{holders: nobody, start: start, follow: test.lost}, v, 4)
 				if took := time.Since(start); took != test.want {
 					t.Errorf("took %v, want %v", took, test.want)
 				}

@@ -222,7 +222,7 @@ func (n *simNode) logout(ctx context.Context, id store.SID, everywhere bool) {
 	}
 	w.mu.Unlock()
 	if everywhere {
-		Everywhere(ctx, n.remote, store.Cursor{}, ended.Head.Pos, simBound)
+		Everywhere(ctx, n.remote, n.view, ended.Head.Pos)
 		w.mu.Lock()
 		if f.losses == losses && !f.lost && f.everywhere.IsZero() {
 			f.everywhere = time.Now()

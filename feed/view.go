@@ -68,6 +68,7 @@ type View struct {
 	mu      sync.Mutex // what follows changes together
 	synced  bool       // a snapshot was taken
 	history uint64     // counts the snapshots: a cursor belongs to one
+	begun   instant    // when the present one was taken
 	cursor  store.Cursor
 	floor   uint64 // below this position no proof counts
 	recent  recent
@@ -244,12 +245,6 @@ func (v *View) note(e store.Entry) error {
 	return nil
 }
 
-// Cursor is the place in the log up to which the view has come; zero: none yet.
-func (v *View) Cursor() store.Cursor {
-	_, cursor, _ := v.place()
-	return cursor
-}
-
 // until is for how long a session's end is remembered that the log keeps until
 // expires. Called with v.mu held.
 func (v *View) until(expires time.Time) time.Time {
@@ -338,7 +333,7 @@ func (v *View) reset(news store.News) error {
 	for _, e := range lost {
 		v.await(e)
 	}
-	v.synced = true
+	v.synced, v.begun = true, v.clock.now()
 	v.history++
 	v.cursor, v.floor = news.Head, 0
 	v.recent = recent{base: news.Head}

@@ -86,7 +86,7 @@ func (i *issuer) lameLogouts(random *rand.Rand, verifiers []*verify.Verifier) {
 		head := i.end(token)
 		begun := time.Now()
 		if n%2 == 0 {
-			feed.Everywhere(i.t.Context(), i.store, store.Cursor{}, head.Pos, bound)
+			feed.Everywhere(i.t.Context(), i.store, unfollowed, head.Pos)
 			waited += time.Since(begun)
 		} else {
 			time.Sleep(store.Longest(bound))

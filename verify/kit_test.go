@@ -61,6 +61,9 @@ func newIssuer(t testing.TB) *issuer {
 
 var discard = slog.New(slog.DiscardHandler)
 
+// unfollowed is the view of somebody who waits for a logout and follows nothing.
+var unfollowed = feed.NewView(feed.Config{Bound: bound, Hold: time.Minute})
+
 // startNode begins a node anew, as a restart does.
 func (i *issuer) startNode() {
 	view := feed.NewView(feed.Config{Bound: bound, Hold: i.hold})

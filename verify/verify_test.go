@@ -157,7 +157,7 @@ func TestEverywhereWaitsForVerifiers(t *testing.T) {
 			news, err := i.store.Snapshot(t.Context())
 			check(t, err)
 			begun := time.Now()
-			feed.Everywhere(t.Context(), i.store, store.Cursor{}, news.Head.Pos, bound)
+			feed.Everywhere(t.Context(), i.store, unfollowed, news.Head.Pos)
 			took := time.Since(begun)
 			for _, v := range verifiers {
 				if _, err := v.Check(t.Context(), token); err == nil {
