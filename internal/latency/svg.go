@@ -51,7 +51,7 @@ text { fill: #e6efe9 }
 </style>
 `)
 	fmt.Fprintf(&b, `<text class="title" x="0" y="18">How long a logged-out token still worked</text>`+"\n")
-	fmt.Fprintf(&b, `<text class="soft" x="0" y="38">%d nodes, %d verifiers. Above the line: idle. Below: %d other sessions a second.</text>`+"\n", r.Nodes, r.Verifiers, r.Load)
+	fmt.Fprintf(&b, `<text class="soft" x="0" y="38">%d nodes, %d verifiers. Above the line: idle. Below: %d other sessions a second. Leftmost: at once.</text>`+"\n", r.Nodes, r.Verifiers, r.Load)
 	bottom := plotTop + rowHeight*len(places)
 	for d := 0; d <= decades; d++ {
 		at := firstTime * time.Duration(math.Pow10(d))
