@@ -9,7 +9,7 @@ import (
 
 // Machine describes the machine in a line.
 func Machine() string {
-	return fmt.Sprintf("%d cores of %s, Linux %s, %s", runtime.NumCPU(), processor(), kernel(), runtime.Version())
+	return fmt.Sprintf("%d cores of %s, Linux, %s", runtime.NumCPU(), processor(), runtime.Version())
 }
 
 func processor() string {
@@ -22,12 +22,4 @@ func processor() string {
 		}
 	}
 	return runtime.GOARCH
-}
-
-func kernel() string {
-	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "of an unknown release"
-	}
-	return strings.TrimSpace(string(release))
 }
