@@ -590,3 +590,22 @@ func TestANodeStartsWhileTheStoreIsUnclear(t *testing.T) {
 		}
 	})
 }
+
+// Whoever comes while the store hangs is told so within the bound, and does not
+// wait for the store's own patience.
+func TestAStoreThatHangsIsToldInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{})
+		b := nodes[0].user("john")
+		time.Sleep(bound)
+		nodes[1].link.fault = storetest.Fault{Hang: true}
+		nodes[1].link.on.Store(true) // the second node has not seen the session
+		start := time.Now()
+		if s := nodes[1].status(b); s != 503 {
+			t.Errorf("status %d, want 503", s)
+		}
+		if took := time.Since(start); took > bound {
+			t.Errorf("it took %v, want %v at most", took, bound)
+		}
+	})
+}

@@ -38,7 +38,7 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 		// Nobody is looked for who has ended, however often he comes; and nobody
 		// before the proof, so that a store in trouble has that to answer only.
 		if proven && !ended && !known {
-			if record, err = m.find(ctx, id); err != nil {
+			if record, err = m.findInTime(ctx, id); err != nil {
 				return store.Session{}, time.Time{}, err
 			}
 			ended = m.view.Ended(id)
@@ -61,6 +61,15 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 		}
 	}
 	return store.Session{}, time.Time{}, wrap(ErrUnavailable, errOvertaken)
+}
+
+// findInTime is find for those who wait for an answer. A store that hangs is one
+// that can't be reached: the lease that this answer would rest on is over by
+// then.
+func (m *Manager) findInTime(ctx context.Context, id store.SID) (store.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(m.config.Bound, time.Second))
+	defer cancel()
+	return m.find(ctx, id)
 }
 
 var errOvertaken = errors.New("the session's state changes faster than it can be read")
