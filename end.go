@@ -203,14 +203,14 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error)
 // concurrent request may have put another in its place, by Rotate or a second
 // login; that one belongs to the same line and ends as well.
 func (m *Manager) endLine(ctx context.Context, s *store.Session) (store.Ended, error) {
-	ended, err := m.end(ctx, s.ID)
+	ended, err := m.end(ctx, s)
 	if err != nil || ended.Count > 0 || s.User == "" {
 		return ended, err
 	}
 	count := 0
 	for range endAttempts {
 		next, err := m.successor(ctx, s)
-		if err != nil || next.IsZero() {
+		if err != nil || next == nil {
 			return store.Ended{Count: count, Head: ended.Head}, err
 		}
 		if ended, err = m.end(ctx, next); err != nil {
@@ -221,18 +221,18 @@ func (m *Manager) endLine(ctx context.Context, s *store.Session) (store.Ended, e
 	return store.Ended{}, ErrIndeterminate // it is replaced again and again
 }
 
-// successor returns a live session of the same line, or the zero SID.
-func (m *Manager) successor(ctx context.Context, s *store.Session) (store.SID, error) {
+// successor returns a live session of the same line, or nil.
+func (m *Manager) successor(ctx context.Context, s *store.Session) (*store.Session, error) {
 	sessions, err := m.store.List(ctx, store.Query{User: s.User})
 	if err != nil {
-		return store.SID{}, fromStore(err)
+		return nil, fromStore(err)
 	}
 	for i := range sessions {
 		if lineage(&sessions[i]) == lineage(s) {
-			return sessions[i].ID, nil
+			return &sessions[i], nil
 		}
 	}
-	return store.SID{}, nil
+	return nil, nil
 }
 
 // lineage is the id of the first session in a line: see store.Session.Lineage.
@@ -243,17 +243,45 @@ func lineage(s *store.Session) store.SID {
 	return s.Lineage
 }
 
-func (m *Manager) end(ctx context.Context, id store.SID) (store.Ended, error) {
+func (m *Manager) end(ctx context.Context, s *store.Session) (store.Ended, error) {
 	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
-		return m.store.End(ctx, id, m.retain())
+		return m.store.End(ctx, s.ID, m.retain())
 	})
-	switch {
-	case err != nil:
-	case ended.Count > 0:
-		m.refuseNow(id)
-	default: // others have ended it, and the log up to the head says so
-		m.catchUp(ctx, ended.Head)
-		m.watchers.cancel(id, ErrEnded)
+	if err != nil {
+		return ended, err
+	}
+	if ended.Count > 0 {
+		m.refuseNow(s.ID)
+		return ended, nil
+	}
+	m.catchUp(ctx, ended.Head) // others have ended it, and the log up to there says so
+	m.watchers.cancel(s.ID, ErrEnded)
+	if m.knowsEnd(s) {
+		return ended, nil
+	}
+	return m.endLost(ctx, s)
+}
+
+// knowsEnd reports whether this process refuses the session, and so does
+// everybody else who has read the log as far. Of a session that was not found,
+// nothing is known either way, and nobody here remembers it.
+func (m *Manager) knowsEnd(s *store.Session) bool {
+	return m.asks || s.Created.IsZero() || m.view.Ended(s.ID) || !s.Created.After(m.view.Cut())
+}
+
+// endLost ends a session that the store does not know, and of whose end the log
+// does not tell either: the store has lost it, or it has expired. Other nodes and
+// verifiers may go on with it, so they are told all the same.
+func (m *Manager) endLost(ctx context.Context, s *store.Session) (store.Ended, error) {
+	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
+		entry := store.Entry{Kind: store.SessionEnded, Session: s.ID, Expires: m.now().Add(m.retain())}
+		if err := m.store.Merge(ctx, []store.Entry{entry}); err != nil {
+			return store.Ended{}, err
+		}
+		return m.store.End(ctx, s.ID, m.retain()) // for the head, which has come that far
+	})
+	if err == nil {
+		m.refuseNow(s.ID)
 	}
 	return ended, err
 }

@@ -609,3 +609,47 @@ func TestAStoreThatHangsIsToldInTime(t *testing.T) {
 		}
 	})
 }
+
+// A logout counts everywhere though the store has lost the session meanwhile, as
+// after a restore of an older backup: the log tells of it all the same.
+func TestALogoutOfASessionThatTheStoreHasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &forgetfulStore{Store: newMemory()}
+		nodes := newNodes(t, 2, st, counterfoil.Config{})
+		b := nodes[0].user("john")
+		token := b.me().Token
+		nodes[1].status(b)
+		rows, err := st.List(t.Context(), store.Query{User: "john"})
+		if err != nil || len(rows) != 1 {
+			t.Fatal(rows, err)
+		}
+		st.lost.Store(true) // from now on it does not know the session, and has no log of its end
+		wantStatus(t, "logout", b.copy().on(nodes[0]).post("/logout"), 303)
+		if s := nodes[0].statusOfToken(token); s != 401 {
+			t.Errorf("the node that served it: %d", s)
+		}
+		news, err := st.Snapshot(t.Context())
+		if err != nil || len(news.Entries) == 0 || news.Entries[len(news.Entries)-1].Session != rows[0].ID {
+			t.Errorf("the log does not tell: %+v, %v", news, err)
+		}
+		synctest.Wait()
+		if s := nodes[1].statusOfToken(token); s != 401 {
+			t.Errorf("the other node: %d", s)
+		}
+	})
+}
+
+// A forgetfulStore ends nothing once it has lost its sessions.
+type forgetfulStore struct {
+	store.Store
+	lost atomic.Bool
+}
+
+func (f *forgetfulStore) InProcess() bool { return false }
+
+func (f *forgetfulStore) End(ctx context.Context, id store.SID, retain time.Duration) (store.Ended, error) {
+	if f.lost.Load() {
+		id = store.NewSID(time.Now()) // which is not there
+	}
+	return f.Store.End(ctx, id, retain)
+}
