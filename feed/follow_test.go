@@ -618,8 +618,8 @@ func TestFollowerGivesNothingBack(t *testing.T) {
 // pushed, the place in the log is right, or the view says that it is not.
 func TestViewTakesOnlyWhatFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, s := newSource(), newSource()
-		for range 4 {
+		old, s := newSource(), newSource() // the old history has come further
+		for range 14 {
 			old.end(t)
 		}
 		for range 9 {

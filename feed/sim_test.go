@@ -137,6 +137,7 @@ func (w *world) run() {
 		w.work.Go(func() { n.follower.Run(ctx) })
 		w.work.Go(func() { n.checks(ctx) })
 	}
+	time.Sleep(3 * simBound) // a view that is new waits for everybody in any case
 	for end := time.Now().Add(simRun); time.Now().Before(end); {
 		time.Sleep(time.Duration(w.rng.Int64N(int64(simBound / 2))))
 		w.something(ctx)
