@@ -52,7 +52,9 @@ func (p *Process) Start() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("faults: %s does not listen: %w\n%s", p.Name, err, p.lastWords()), p.Kill())
 	}
-	p.address = strings.TrimSpace(line)
+	if p.address == "" { // clients read it while the process starts again
+		p.address = strings.TrimSpace(line)
+	}
 	return nil
 }
 
