@@ -12,6 +12,7 @@ lint:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	go mod tidy -diff
 	go vet ./...
+	go vet -tags faults ./internal/faults
 	go tool staticcheck ./...
 
 # It builds on the three systems that people run it on.
@@ -46,4 +47,4 @@ bench:
 # Nodes and verifiers on real stores, broken on purpose: a quarter of an hour.
 # It writes docs/faults.md.
 faults:
-	go test -count=1 -timeout 40m -run '^TestReport$$' -v ./internal/faults -args -report ../../docs/faults.md
+	go test -tags faults -count=1 -timeout 40m -run '^TestReport$$' -v ./internal/faults -args -report ../../docs/faults.md

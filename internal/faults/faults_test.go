@@ -17,11 +17,9 @@ import (
 func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
 
 var (
-	report = flag.String("report", "", "run everything, and write the report to this file")
-	logs   = flag.String("logs", "", "keep what the processes log in this directory")
-	only   = flag.String("nemesis", "", "a part of the names of the nemeses to run")
-	lasts  = flag.Duration("lasts", 14*time.Second, "for how long each nemesis strikes in the report")
-	seed   = flag.Uint64("seed", 1, "of the first round; those of the others follow")
+	only = flag.String("nemesis", "", "a part of the names of the nemeses to run")
+	logs = flag.String("logs", "", "keep what the processes log in this directory")
+	seed = flag.Uint64("seed", 1, "of the first round; those of the others follow")
 )
 
 // build compiles the nodes' program.
@@ -109,55 +107,5 @@ func mutantRound(t *testing.T, m faults.Mutant, program string, seed uint64, las
 	return faults.Round{
 		Nemesis: faults.Nemeses[n], Database: faults.Databases[0].Open(t), Program: program, Seed: seed,
 		Bound: 500 * time.Millisecond, Lasts: lasts, Rate: 20,
-	}
-}
-
-// TestReport is `make faults`.
-func TestReport(t *testing.T) {
-	if *report == "" {
-		t.SkipNow()
-	}
-	r := faults.Report{Date: time.Now(), Machine: faults.Machine(), Bound: time.Second}
-	clock, err := faults.WallClock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := build(t, clock...)
-	next := *seed
-	for _, d := range faults.Databases {
-		for _, n := range faults.Nemeses {
-			if !strings.Contains(n.Name, *only) {
-				continue
-			}
-			t.Run(d.Name+"/"+n.Name, func(t *testing.T) {
-				db := d.Open(t)
-				if !n.Suits(db) {
-					return
-				}
-				next++
-				result := run(t, faults.Round{
-					Nemesis: n, Database: db, Program: program, Seed: next,
-					Bound: r.Bound, Lasts: *lasts, Rate: 25,
-				})
-				none(t, result)
-				r.Add(db.Name+" "+db.Version, result)
-			})
-		}
-	}
-	for _, m := range faults.Mutants {
-		t.Run(m.Name, func(t *testing.T) {
-			result := catch(t, m, next+1, *lasts/2)
-			r.Mutants = append(r.Mutants, faults.MutantResult{Mistake: m.Name, Result: result})
-		})
-	}
-	f, err := os.Create(*report)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Write(f); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
