@@ -2,12 +2,11 @@ package counterfoil
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
+	"github.com/counterfoil/counterfoil/internal/problem"
 	"github.com/counterfoil/counterfoil/store"
 )
 
@@ -165,9 +164,6 @@ var problems = []struct {
 // belong to its status.
 func (p Problem) Write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 	switch p.Status {
 	case http.StatusServiceUnavailable:
 		if h.Get("Retry-After") == "" {
@@ -178,13 +174,7 @@ func (p Problem) Write(w http.ResponseWriter) {
 			h.Set("WWW-Authenticate", "Bearer")
 		}
 	}
-	body, err := json.Marshal(p)
-	if err != nil { // four plain fields: can't happen
-		body = []byte(`{"title":"Internal Server Error"}`)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.Status)
-	w.Write(body) // nobody is left to tell if the client has gone
+	problem.Problem(p).Send(w)
 }
 
 // WriteError is the default Config.ErrorHandler: it answers with the [Problem]
