@@ -298,18 +298,26 @@ func (m *Manager) insist(ctx context.Context, end func(context.Context) (store.E
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	var ended store.Ended
-	var err error
-	for attempt := range endAttempts {
+	err := untilClear(ctx, 20*time.Millisecond, func() (err error) {
 		ended, err = end(ctx)
-		if !errors.Is(err, store.ErrIndeterminate) {
-			break
-		}
-		if pause(ctx, time.Duration(attempt+1)*20*time.Millisecond) != nil {
-			break
-		}
-	}
+		return err
+	})
 	if err != nil {
 		m.report(ctx, "sessions could not be ended", err)
 	}
 	return ended, fromStore(err)
+}
+
+// untilClear repeats a write whose outcome is not known, a few times, and rests
+// for a step longer each time.
+func untilClear(ctx context.Context, step time.Duration, write func() error) (err error) {
+	for attempt := range endAttempts {
+		if err = write(); !errors.Is(err, store.ErrIndeterminate) {
+			return err
+		}
+		if pause(ctx, time.Duration(attempt+1)*step) != nil {
+			return err
+		}
+	}
+	return err
 }

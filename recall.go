@@ -138,16 +138,7 @@ func (m *Manager) openView(ctx context.Context) error {
 // firstBeat proves the view. A beat is a write, and may be repeated where its
 // outcome is not known, as after a failover: the node starts all the same.
 func (m *Manager) firstBeat(ctx context.Context) error {
-	for attempt := range endAttempts {
-		err := m.follower.Beat(ctx)
-		if !errors.Is(err, store.ErrIndeterminate) {
-			return err
-		}
-		if err := pause(ctx, time.Duration(attempt+1)*100*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return m.follower.Beat(ctx)
+	return untilClear(ctx, 150*time.Millisecond, func() error { return m.follower.Beat(ctx) })
 }
 
 // follow starts the follower, once. Where the store is asked at each check only
@@ -218,7 +209,8 @@ func (m *Manager) catchUp(ctx context.Context, head store.Cursor) {
 
 // Status is the state of this process's view of ended sessions.
 type Status struct {
-	// Status is zero where the store is asked at every check.
+	// Status is zero where the store is asked at every check, until a stream or
+	// a verifier needs the view all the same.
 	feed.Status
 	// Canary is how long the latest canary was accepted after its logout; zero:
 	// none was measured. See Config.Canary.

@@ -124,7 +124,7 @@ func (f *Follower) beats(ctx context.Context) {
 			return
 		case err != nil:
 			if failures == 0 || failures == failuresToTell {
-				f.log.Warn("the log of ended sessions could not be followed; checks will ask the store when the lease ends", "error", err, "failures", failures+1)
+				f.log.Warn("the log of ended sessions could not be followed; nothing is proven any more when the lease ends", "error", err, "failures", failures+1)
 			}
 			wait = min(interval/8<<min(failures, 3), interval)
 			if failures >= failuresToTell && errors.Is(err, errDenied) {
