@@ -87,9 +87,6 @@ type outcome struct {
 	err          error
 }
 
-// Node is the id under which the source knows this process.
-func (f *Follower) Node() store.NodeID { return f.node }
-
 // beatsPerBound is how often a proof is asked for while a lease lasts: so a few
 // of them may fail.
 const beatsPerBound = 5
