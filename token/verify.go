@@ -16,6 +16,11 @@ type Config struct {
 	// Empty: no token is accepted.
 	Audiences []string
 
+	// AnyAudience accepts tokens whatever their aud. It is for an issuer that
+	// is asked about tokens for others (RFC 7662): who sets it compares
+	// Claims.Audience himself.
+	AnyAudience bool
+
 	// MaxLength is how many bytes a token has at most. Zero: the constant
 	// MaxLength.
 	MaxLength int
@@ -134,7 +139,7 @@ func (v *Verifier) check(c *Claims, now time.Time) error {
 	switch ahead := now.Add(v.config.Leeway); {
 	case !slices.Contains(v.config.Issuers, c.Issuer):
 		return ErrIssuer
-	case !v.isAudience(c.Audience):
+	case !v.config.AnyAudience && !v.isAudience(c.Audience):
 		return ErrAudience
 	case !now.Before(c.Expires):
 		return ErrExpired
