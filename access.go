@@ -1,6 +1,7 @@
 package counterfoil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -24,6 +25,17 @@ type AccessToken struct {
 // Errors: ErrNoHandler; ErrNoSession if nobody is logged in, or the request came
 // with a token; ErrEnded; ErrUnavailable.
 func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
+	return m.IssueTokenFor(ctx, "")
+}
+
+// IssueTokenFor is IssueToken for one of Config.Resources (RFC 8707): the token
+// is accepted there and nowhere else. Empty: the token is for us.
+//
+// Errors: as IssueToken, and ErrResource.
+func (m *Manager) IssueTokenFor(ctx context.Context, resource string) (AccessToken, error) {
+	if err := m.checkResource(resource); err != nil {
+		return AccessToken{}, err
+	}
 	x, err := m.exchange(ctx)
 	if err != nil {
 		return AccessToken{}, err
@@ -41,7 +53,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 			return AccessToken{}, err
 		}
 	}
-	return m.sign(ctx, &record)
+	return m.sign(ctx, &record, resource)
 }
 
 const maxAsOfAge = 5 * time.Second
@@ -50,7 +62,7 @@ const maxAsOfAge = 5 * time.Second
 // the session live, not from now: if this process slept in between, the session
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
-func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, error) {
+func (m *Manager) sign(ctx context.Context, s *store.Session, resource string) (AccessToken, error) {
 	if m.asks {
 		m.clock.Advance(s.AsOf)
 	}
@@ -61,7 +73,7 @@ func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, erro
 	signed, err := m.keys.ring.Load().Sign(token.Claims{
 		Issuer:    m.issuer(),
 		Subject:   s.User,
-		Audience:  []string{m.issuer()},
+		Audience:  []string{cmp.Or(resource, m.issuer())},
 		SessionID: s.ID.String(),
 		Username:  s.Name,
 		Methods:   (&Session{record: *s}).Methods(),

@@ -33,6 +33,10 @@ type keys struct {
 	version uint64 // of the document; 0: the keys are not in the store
 }
 
+// Issuer is the iss of the tokens: the public URL in the spelling that it has
+// there, or "counterfoil" where there is none.
+func (m *Manager) Issuer() string { return m.issuer() }
+
 // issuer names us in tokens.
 func (m *Manager) issuer() string {
 	if m.config.PublicURL == "" {
@@ -136,8 +140,10 @@ func (m *Manager) writeKeys(ctx context.Context, ring *token.Keyring, version ui
 func (m *Manager) useKeys(ring *token.Keyring, version uint64) {
 	m.keys.version = version
 	m.keys.ring.Store(ring)
-	if verifier := m.verifier.Load(); verifier != nil {
-		verifier.SetKeyring(ring)
+	for _, verifier := range []*token.Verifier{m.verifier.Load(), m.examiner.Load()} {
+		if verifier != nil {
+			verifier.SetKeyring(ring)
+		}
 	}
 }
 
@@ -203,6 +209,9 @@ func (m *Manager) openVerifier(ctx context.Context) error {
 	verifier := token.NewVerifier(token.Config{Issuers: issuers, Audiences: issuers})
 	verifier.SetKeyring(m.keys.ring.Load())
 	m.verifier.Store(verifier)
+	examiner := token.NewVerifier(token.Config{Issuers: issuers, AnyAudience: true})
+	examiner.SetKeyring(m.keys.ring.Load())
+	m.examiner.Store(examiner)
 	return nil
 }
 
