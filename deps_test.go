@@ -36,7 +36,7 @@ var allowed = []struct {
 	{"/internal/servers", nil, []string{"github.com/jackc", "golang.org/x/text"}},
 	{"/internal/faults", []string{"/internal/servers", "/store"}, []string{"github.com/anishathalye/porcupine", "github.com/jackc", "golang.org/x/text"}},
 	{"/server/account", nil, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
-	{"/server/client", []string{"/store"}, nil},
+	{"/server/client", []string{"/store"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/server/pages", nil, nil},
 	{"/server", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/pages"}, nil},
 }

@@ -1,12 +1,13 @@
 // Package client keeps the programs that may ask the server about other
-// people's sessions: verifiers, and later resource servers and proxies.
+// people's sessions: verifiers and resource servers.
 //
 // For most uses, make a [Registry] on the store and call
 // [Registry.Authenticate] for each request. The command line changes the same
 // list while servers run, and they follow.
 //
 // A client proves who it is by a secret of 256 random bits, of which the store
-// has the SHA-256 only. Nothing can be guessed there, so there is no throttle.
+// has the SHA-256 only, or by a JWT that it signs with a key of its own. Nothing
+// can be guessed there, so there is no throttle.
 package client
 
 import (
@@ -23,6 +24,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -41,12 +44,17 @@ var Capabilities = []Capability{Verify, Introspect}
 
 // A Client is a registered program.
 type Client struct {
-	ID      string       `json:"id"`
-	Name    string       `json:"name"` // what the operator calls it; no two have one
-	Secret  []byte       `json:"secret_sha256"`
-	Can     []Capability `json:"can"`
-	Created time.Time    `json:"created"`
+	ID       string            `json:"id"`
+	Name     string            `json:"name"`                    // what the operator calls it; no two have one
+	Secret   []byte            `json:"secret_sha256,omitempty"` // none: it has Keys
+	Keys     []jose.JSONWebKey `json:"keys,omitempty"`          // public ones
+	Can      []Capability      `json:"can"`
+	Audience []string          `json:"audience,omitempty"` // what it may introspect; empty: everything
+	Created  time.Time         `json:"created"`
 }
+
+// May reports whether the client may do that.
+func (c *Client) May(do Capability) bool { return slices.Contains(c.Can, do) }
 
 // Capabilities lists what the client may do, for people.
 func (c *Client) Capabilities() string {
@@ -75,10 +83,11 @@ var (
 	ErrDenied = errors.New("client: the client id or secret is wrong, or the client may not do that")
 )
 
-// Add registers a client and returns its secret, which can't be had again.
+// Add registers a client and returns its secret, which can't be had again; none
+// where it has keys ([WithKeys]).
 //
 // Errors: ErrTaken, and those of the store.
-func Add(ctx context.Context, s store.Store, name string, can []Capability) (c Client, secret string, err error) {
+func Add(ctx context.Context, s store.Store, name string, can []Capability, options ...Option) (c Client, secret string, err error) {
 	if err := checkName(name); err != nil {
 		return c, "", err
 	}
@@ -92,7 +101,14 @@ func Add(ctx context.Context, s store.Store, name string, can []Capability) (c C
 	}
 	can = slices.Compact(slices.Sorted(slices.Values(can)))
 	c = Client{ID: newID(), Name: name, Can: can, Created: time.Now().UTC().Truncate(time.Second)}
-	secret, c.Secret = newSecret()
+	for _, option := range options {
+		if err := option(&c); err != nil {
+			return c, "", err
+		}
+	}
+	if len(c.Keys) == 0 {
+		secret, c.Secret = newSecret()
+	}
 	err = change(ctx, s, func(list []Client) ([]Client, error) {
 		if find(list, name) >= 0 {
 			return nil, ErrTaken
@@ -135,6 +151,9 @@ func Rotate(ctx context.Context, s store.Store, name string) (c Client, secret s
 		i := find(list, name)
 		if i < 0 {
 			return nil, ErrNotFound
+		}
+		if len(list[i].Keys) > 0 {
+			return nil, fmt.Errorf("client: %s has keys and no secret: give it other keys (client rotate --jwks FILE)", name)
 		}
 		list[i].Secret = digest
 		c = list[i]
@@ -214,7 +233,7 @@ func digestOf(secret string) []byte {
 }
 
 // knows reports whether the secret is the client's, and takes the same time
-// whatever it is.
+// whatever it is. A client with keys has none.
 func (c *Client) knows(secret string) bool {
 	return subtle.ConstantTimeCompare(digestOf(secret), c.Secret) == 1
 }

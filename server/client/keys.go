@@ -1,0 +1,150 @@
+package client
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/counterfoil/counterfoil/store"
+)
+
+// An Option makes a client other than most: see [Add].
+type Option func(*Client) error
+
+// WithKeys lets the client prove who it is by a JWT that it signs
+// (private_key_jwt, RFC 7523), and by no secret. It takes a JSON Web Key Set (RFC
+// 7517) of public keys, 8 at most: Ed25519, P-256, or RSA with 2048 bits or more.
+// It is for clients that may introspect: to verify takes a secret.
+func WithKeys(jwks []byte) Option {
+	return func(c *Client) (err error) {
+		if slices.Contains(c.Can, Verify) {
+			return errors.New("client: a client that may verify has a secret, and no keys: register a second one")
+		}
+		c.Keys, err = parseKeys(jwks)
+		return err
+	}
+}
+
+// ForAudience limits what a client that may introspect learns: of access tokens
+// for one of these resources, and of nothing else.
+func ForAudience(audience ...string) Option {
+	return func(c *Client) error {
+		if !slices.Contains(c.Can, Introspect) {
+			return errors.New("client: an audience is for a client that may introspect")
+		}
+		if len(audience) > maxAudience {
+			return fmt.Errorf("client: at most %d audiences", maxAudience)
+		}
+		for _, a := range audience {
+			if a == "" || len(a) > maxAudienceLength {
+				return fmt.Errorf("client: an audience has 1 to %d bytes", maxAudienceLength)
+			}
+		}
+		c.Audience = audience
+		return nil
+	}
+}
+
+const (
+	maxAudience       = 16
+	maxAudienceLength = 512 // bytes
+	maxKeys           = 8
+	maxKeySet         = 16 << 10 // bytes
+	minRSA            = 2048     // bits
+)
+
+// ReplaceKeys gives a client with keys other ones. The old ones are refused
+// within 5 seconds: to change without a gap, replace them by both, and later by
+// the new ones.
+//
+// Errors: ErrNotFound, and those of the store.
+func ReplaceKeys(ctx context.Context, s store.Store, name string, jwks []byte) (c Client, err error) {
+	keys, err := parseKeys(jwks)
+	if err != nil {
+		return c, err
+	}
+	err = change(ctx, s, func(list []Client) ([]Client, error) {
+		i := find(list, name)
+		if i < 0 {
+			return nil, ErrNotFound
+		}
+		if len(list[i].Keys) == 0 {
+			return nil, fmt.Errorf("client: %s has a secret and no keys: rotate it without any", name)
+		}
+		list[i].Keys = keys
+		c = list[i]
+		return list, nil
+	})
+	return c, err
+}
+
+// parseKeys reads the keys, and keeps of each what counts: the key itself, its id
+// and the one algorithm that it is used with.
+func parseKeys(jwks []byte) ([]jose.JSONWebKey, error) {
+	if len(jwks) > maxKeySet {
+		return nil, fmt.Errorf("client: the JWKS is larger than %d bytes", maxKeySet)
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(jwks, &set); err != nil {
+		return nil, fmt.Errorf("client: the JWKS can't be read: %w", err)
+	}
+	if len(set.Keys) == 0 || len(set.Keys) > maxKeys {
+		return nil, fmt.Errorf("client: the JWKS holds %d keys: 1 to %d", len(set.Keys), maxKeys)
+	}
+	var keys []jose.JSONWebKey
+	for _, k := range set.Keys {
+		if !k.IsPublic() {
+			return nil, errors.New("client: the JWKS holds a private or a symmetric key: keep that to yourself, make another, and register the public half")
+		}
+		if k.Use != "" && k.Use != "sig" {
+			return nil, fmt.Errorf("client: the key %q is not for signatures", k.KeyID)
+		}
+		alg, err := algorithmOf(k)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, jose.JSONWebKey{Key: k.Key, KeyID: k.KeyID, Algorithm: string(alg)})
+	}
+	return keys, nil
+}
+
+// Algorithms are those that a client may sign with.
+var Algorithms = []string{string(jose.EdDSA), string(jose.ES256), string(jose.PS256), string(jose.RS256)}
+
+// algorithmOf returns the one algorithm that a key is used with: what the key
+// says, or for an RSA key that says nothing RS256.
+func algorithmOf(k jose.JSONWebKey) (jose.SignatureAlgorithm, error) {
+	var takes []jose.SignatureAlgorithm
+	switch public := k.Key.(type) {
+	case ed25519.PublicKey:
+		takes = []jose.SignatureAlgorithm{jose.EdDSA, "Ed25519"} // RFC 9864 has the second name
+	case *ecdsa.PublicKey:
+		if public.Curve == elliptic.P256() {
+			takes = []jose.SignatureAlgorithm{jose.ES256}
+		}
+	case *rsa.PublicKey:
+		if public.N.BitLen() >= minRSA {
+			takes = []jose.SignatureAlgorithm{jose.RS256, jose.PS256}
+		}
+	}
+	alg := jose.SignatureAlgorithm(k.Algorithm)
+	switch {
+	case len(takes) == 0:
+		return "", fmt.Errorf("client: the key %q is too weak, or of a kind that is not known: use Ed25519, P-256, or RSA with %d bits", k.KeyID, minRSA)
+	case alg == "":
+		return takes[0], nil
+	case !slices.Contains(takes, alg):
+		return "", fmt.Errorf("client: the key %q is not for %s", k.KeyID, alg)
+	case alg == "Ed25519":
+		return jose.EdDSA, nil
+	}
+	return alg, nil
+}
