@@ -59,6 +59,10 @@ func (s *Server) routes() http.Handler {
 		"DELETE /v1/sessions/{sid}": s.apiEndSession,
 	})
 
+	// Services that ask about a token, and whoever holds one: see oauth.go.
+	group(s.introspectors, map[string]http.HandlerFunc{"POST /v1/introspect": s.apiIntrospect})
+	group(s.holders, map[string]http.HandlerFunc{"POST /v1/revoke": s.apiRevoke})
+
 	// Services that check access tokens themselves: see package verify.
 	follow := s.feed.ServeHTTP
 	group(s.verifiers, map[string]http.HandlerFunc{

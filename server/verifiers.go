@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -39,33 +38,32 @@ const (
 	maxClientSecret = 256
 )
 
-// authenticateClient judges HTTP Basic credentials (RFC 6749 section 2.3.1),
-// and returns the id that they name.
+// authenticateClient judges HTTP Basic credentials and returns the id that they
+// name.
 func (s *Server) authenticateClient(r *http.Request, to client.Capability) (id string, err error) {
-	id, secret, ok := r.BasicAuth()
-	if !ok || len(r.Header.Values("Authorization")) > 1 || len(id) > maxClientID || len(secret) > maxClientSecret {
-		return "", client.ErrDenied
-	}
-	id, idErr := url.QueryUnescape(id)
-	secret, secretErr := url.QueryUnescape(secret)
-	if idErr != nil || secretErr != nil {
-		return "", client.ErrDenied
+	id, secret, err := basicCredentials(r)
+	if err != nil {
+		return "", err
 	}
 	_, err = s.programs.Authenticate(r.Context(), id, secret, to)
 	return id, err
 }
 
-// auditClient logs that a client was not let in. Its secret may stand where its
-// id should, so only an id of a client's form is named.
-func (s *Server) auditClient(r *http.Request, id string) {
-	if !client.IsID(id) {
-		id = "unreadable"
+// basicCredentials returns what a client sends by HTTP Basic, each part as in a
+// form (RFC 6749 section 2.3.1).
+//
+// Errors: client.ErrDenied.
+func basicCredentials(r *http.Request) (id, secret string, err error) {
+	id, secret, ok := r.BasicAuth()
+	if !ok || len(r.Header.Values("Authorization")) > 1 || len(id) > maxClientID || len(secret) > maxClientSecret {
+		return "", "", client.ErrDenied
 	}
-	s.log.LogAttrs(r.Context(), slog.LevelWarn, "audit",
-		slog.String("event", "client_refused"),
-		slog.String("client", id),
-		slog.String("address", s.clientAddress(r).String()),
-		slog.String("path", r.URL.Path))
+	id, idErr := url.QueryUnescape(id)
+	secret, secretErr := url.QueryUnescape(secret)
+	if idErr != nil || secretErr != nil {
+		return "", "", client.ErrDenied
+	}
+	return id, secret, nil
 }
 
 // untilDrain ends a stream when the server is told to stop: it would go on for
