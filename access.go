@@ -1,8 +1,10 @@
 package counterfoil
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"time"
@@ -118,7 +120,8 @@ func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, erro
 }
 
 // JWKS serves the public keys (RFC 7517), for whoever checks our tokens without
-// asking us; he learns of a logout only when the token expires.
+// asking us; he learns of a logout only when the token expires. He may keep them
+// for a minute, and ask again by their ETag.
 func (m *Manager) JWKS() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -126,6 +129,9 @@ func (m *Manager) JWKS() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		// A new key is published longer than this before it signs.
 		h.Set("Cache-Control", "public, max-age=60")
-		w.Write(m.keys.ring.Load().Prune(m.now()).JWKS()) // nobody is left to tell if the client has gone
+		body := m.keys.ring.Load().Prune(m.now()).JWKS()
+		digest := sha256.Sum256(body)
+		h.Set("ETag", `"`+cookieEncoding.EncodeToString(digest[:16])+`"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
 }

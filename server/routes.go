@@ -21,9 +21,10 @@ func (s *Server) routes() http.Handler {
 		"GET /healthz":               s.healthz,
 		"GET /readyz":                s.readyz,
 		"GET /.well-known/jwks.json": s.sessions.JWKS().ServeHTTP,
-		"GET " + pages.StaticPath:    pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
-		"POST /v1/login":             s.apiLogin,
-		"POST /v1/token":             s.apiToken,
+		"GET /.well-known/oauth-authorization-server": s.wellKnown,
+		"GET " + pages.StaticPath:                     pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
+		"POST /v1/login":                              s.apiLogin,
+		"POST /v1/token":                              s.apiToken,
 	})
 
 	// Visitors with a browser. A POST needs the session's CSRF token.

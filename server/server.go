@@ -69,6 +69,8 @@ type Server struct {
 	programs *client.Registry
 	feed     http.Handler // for verifiers
 
+	wellKnown http.HandlerFunc // what programs find out about us
+
 	draining   context.Context // ends when no more connections are taken
 	endStreams context.CancelFunc
 
@@ -131,6 +133,7 @@ func (s *Server) openSessions(c counterfoil.Config) (err error) {
 	}
 	s.programs = client.NewRegistry(c.Store, s.log)
 	s.feed = s.sessions.Feed(s.mayVerify)
+	s.wellKnown = s.newWellKnown(c.PublicURL, c.Resources)
 	return nil
 }
 
