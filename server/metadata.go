@@ -3,11 +3,14 @@ package server
 import (
 	"bytes"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/counterfoil/counterfoil/server/client"
 )
@@ -15,19 +18,19 @@ import (
 // metadata is what programs find out about us (RFC 8414 section 2; the last
 // member RFC 9728 section 4).
 type metadata struct {
-	Issuer                  string   `json:"issuer"`
-	TokenEndpoint           string   `json:"token_endpoint"`
-	TokenMethods            []string `json:"token_endpoint_auth_methods_supported"`
-	GrantTypes              []string `json:"grant_types_supported"`
-	ResponseTypes           []string `json:"response_types_supported"` // required; none: nobody is sent here to log in
-	JWKS                    string   `json:"jwks_uri"`
-	IntrospectionEndpoint   string   `json:"introspection_endpoint"`
-	IntrospectionMethods    []string `json:"introspection_endpoint_auth_methods_supported"`
-	IntrospectionAlgorithms []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
-	RevocationEndpoint      string   `json:"revocation_endpoint"`
-	RevocationMethods       []string `json:"revocation_endpoint_auth_methods_supported"`
-	RevocationAlgorithms    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
-	Resources               []string `json:"protected_resources,omitempty"`
+	Issuer                  string                    `json:"issuer"`
+	TokenEndpoint           string                    `json:"token_endpoint"`
+	TokenMethods            []string                  `json:"token_endpoint_auth_methods_supported"`
+	GrantTypes              []string                  `json:"grant_types_supported"`
+	ResponseTypes           []string                  `json:"response_types_supported"` // required; none: nobody is sent here to log in
+	JWKS                    string                    `json:"jwks_uri"`
+	IntrospectionEndpoint   string                    `json:"introspection_endpoint"`
+	IntrospectionMethods    []string                  `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgorithms []jose.SignatureAlgorithm `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	RevocationEndpoint      string                    `json:"revocation_endpoint"`
+	RevocationMethods       []string                  `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgorithms    []jose.SignatureAlgorithm `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	Resources               []string                  `json:"protected_resources,omitempty"`
 }
 
 func newMetadata(issuer string, resources []string) metadata {
@@ -61,6 +64,12 @@ func (s *Server) newWellKnown(publicURL string, resources []string) http.Handler
 	}
 	return fixed("application/json", 5*time.Minute, body)
 }
+
+//go:embed openapi.json
+var openAPIDocument []byte
+
+// openAPI serves the description of every route that is for programs.
+var openAPI = fixed("application/json", 5*time.Minute, openAPIDocument)
 
 // fixed serves bytes that stay the same while the server runs, and may be kept.
 func fixed(contentType string, life time.Duration, body []byte) http.HandlerFunc {

@@ -56,6 +56,7 @@ func TestPublicDocumentsMayBeKept(t *testing.T) {
 	for path, cache := range map[string]string{
 		"/.well-known/oauth-authorization-server": "public, max-age=300",
 		"/.well-known/jwks.json":                  "public, max-age=60",
+		"/v1/openapi.json":                        "public, max-age=300",
 	} {
 		first := s.withCookie("").get(path)
 		want(t, first, 200)

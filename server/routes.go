@@ -23,6 +23,7 @@ func (s *Server) routes() http.Handler {
 		"GET /.well-known/jwks.json": s.sessions.JWKS().ServeHTTP,
 		"GET /.well-known/oauth-authorization-server": s.wellKnown,
 		"GET " + pages.StaticPath:                     pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
+		"GET /v1/openapi.json":                        openAPI,
 		"POST /v1/login":                              s.apiLogin,
 		"POST /v1/token":                              s.apiToken,
 	})

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -34,8 +35,7 @@ func (r *Registry) IdentifyByAssertion(ctx context.Context, assertion string, au
 	if len(assertion) > maxAssertion {
 		return Client{}, ErrDenied
 	}
-	algorithms := []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.PS256, jose.RS256}
-	parsed, err := jwt.ParseSigned(assertion, algorithms)
+	parsed, err := jwt.ParseSigned(assertion, Algorithms)
 	if err != nil || !isAssertion(parsed.Headers[0]) {
 		return Client{}, ErrDenied
 	}
@@ -68,11 +68,26 @@ func isAssertion(h jose.Header) bool {
 func (c *Client) signed(parsed *jwt.JSONWebToken) bool {
 	h := parsed.Headers[0]
 	return slices.ContainsFunc(c.Keys, func(k jose.JSONWebKey) bool {
-		if k.Algorithm != h.Algorithm || h.KeyID != "" && k.KeyID != "" && k.KeyID != h.KeyID {
+		if k.Algorithm != oneName(h.Algorithm) || h.KeyID != "" && k.KeyID != "" && k.KeyID != h.KeyID {
 			return false
 		}
-		return parsed.Claims(k.Key, &jwt.Claims{}) == nil
+		key := k.Key
+		if public, ok := key.(ed25519.PublicKey); ok {
+			key = edVerifier(public)
+		}
+		return parsed.Claims(key, &jwt.Claims{}) == nil
 	})
+}
+
+// An edVerifier checks Ed25519 by both of its names: go-jose knows the older one.
+type edVerifier ed25519.PublicKey
+
+// VerifyPayload implements [jose.OpaqueVerifier].
+func (v edVerifier) VerifyPayload(payload, signature []byte, alg jose.SignatureAlgorithm) error {
+	if oneName(string(alg)) != string(jose.EdDSA) || !ed25519.Verify(ed25519.PublicKey(v), payload, signature) {
+		return jose.ErrCryptoFailure
+	}
+	return nil
 }
 
 // inForce judges everything that a client says of itself.

@@ -117,7 +117,19 @@ func parseKeys(jwks []byte) ([]jose.JSONWebKey, error) {
 }
 
 // Algorithms are those that a client may sign with.
-var Algorithms = []string{string(jose.EdDSA), string(jose.ES256), string(jose.PS256), string(jose.RS256)}
+var Algorithms = []jose.SignatureAlgorithm{jose.EdDSA, ed25519Name, jose.ES256, jose.PS256, jose.RS256}
+
+// ed25519Name is what RFC 9864 calls EdDSA with Ed25519.
+const ed25519Name = "Ed25519"
+
+// oneName returns the older of the two names of that algorithm, and others as they
+// are.
+func oneName(alg string) string {
+	if alg == ed25519Name {
+		return string(jose.EdDSA)
+	}
+	return alg
+}
 
 // algorithmOf returns the one algorithm that a key is used with: what the key
 // says, or for an RSA key that says nothing RS256.
@@ -125,7 +137,7 @@ func algorithmOf(k jose.JSONWebKey) (jose.SignatureAlgorithm, error) {
 	var takes []jose.SignatureAlgorithm
 	switch public := k.Key.(type) {
 	case ed25519.PublicKey:
-		takes = []jose.SignatureAlgorithm{jose.EdDSA, "Ed25519"} // RFC 9864 has the second name
+		takes = []jose.SignatureAlgorithm{jose.EdDSA}
 	case *ecdsa.PublicKey:
 		if public.Curve == elliptic.P256() {
 			takes = []jose.SignatureAlgorithm{jose.ES256}
@@ -135,7 +147,7 @@ func algorithmOf(k jose.JSONWebKey) (jose.SignatureAlgorithm, error) {
 			takes = []jose.SignatureAlgorithm{jose.RS256, jose.PS256}
 		}
 	}
-	alg := jose.SignatureAlgorithm(k.Algorithm)
+	alg := jose.SignatureAlgorithm(oneName(k.Algorithm))
 	switch {
 	case len(takes) == 0:
 		return "", fmt.Errorf("client: the key %q is too weak, or of a kind that is not known: use Ed25519, P-256, or RSA with %d bits", k.KeyID, minRSA)
@@ -143,8 +155,6 @@ func algorithmOf(k jose.JSONWebKey) (jose.SignatureAlgorithm, error) {
 		return takes[0], nil
 	case !slices.Contains(takes, alg):
 		return "", fmt.Errorf("client: the key %q is not for %s", k.KeyID, alg)
-	case alg == "Ed25519":
-		return jose.EdDSA, nil
 	}
 	return alg, nil
 }
