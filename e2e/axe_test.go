@@ -4,10 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -40,13 +38,11 @@ type violation struct {
 // axeSource returns the script, from this user's cache or else from npm.
 func axeSource(t testing.TB) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	check(t, err)
-	dir := filepath.Join(cache, "counterfoil-e2e")
+	dir := npmDirectory(t, "")
 	path := filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
 	script, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && digestOf(script) != axeDigest {
-		check(t, installAxe(t, dir))
+		npmInstall(t, dir, "axe-core@"+axeVersion)
 		script, err = os.ReadFile(path)
 	}
 	check(t, err)
@@ -59,16 +55,4 @@ func axeSource(t testing.TB) string {
 func digestOf(script []byte) string {
 	sum := sha256.Sum256(script)
 	return hex.EncodeToString(sum[:])
-}
-
-func installAxe(t testing.TB, dir string) error {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	npm := exec.Command(find(t, "npm"), "install", "--prefix", dir, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "axe-core@"+axeVersion)
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("install axe-core, which takes a network: %w\n%s", err, out)
-	}
-	return nil
 }
