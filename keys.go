@@ -33,10 +33,6 @@ type keys struct {
 	version uint64 // of the document; 0: the keys are not in the store
 }
 
-// Issuer is the iss of the tokens: the public URL in the spelling that it has
-// there, or "counterfoil" where there is none.
-func (m *Manager) Issuer() string { return m.issuer() }
-
 // issuer names us in tokens.
 func (m *Manager) issuer() string {
 	if m.config.PublicURL == "" {

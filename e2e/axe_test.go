@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -38,11 +40,11 @@ type violation struct {
 // axeSource returns the script, from this user's cache or else from npm.
 func axeSource(t testing.TB) string {
 	t.Helper()
-	dir := npmDirectory(t, "")
+	dir := cacheDir(t)
 	path := filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
 	script, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && digestOf(script) != axeDigest {
-		npmInstall(t, dir, "axe-core@"+axeVersion)
+		check(t, installAxe(t, dir))
 		script, err = os.ReadFile(path)
 	}
 	check(t, err)
@@ -55,4 +57,30 @@ func axeSource(t testing.TB) string {
 func digestOf(script []byte) string {
 	sum := sha256.Sum256(script)
 	return hex.EncodeToString(sum[:])
+}
+
+func installAxe(t testing.TB, dir string) error {
+	t.Helper()
+	return npmInstall(t, dir, "axe-core@"+axeVersion)
+}
+
+// npmInstall installs packages into a directory, where they are not yet.
+func npmInstall(t testing.TB, dir string, packages ...string) error {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	args := append([]string{"install", "--prefix", dir, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"}, packages...)
+	if out, err := exec.Command(find(t, "npm"), args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("install %v, which takes a network: %w\n%s", packages, err, out)
+	}
+	return nil
+}
+
+// cacheDir is where what comes from npm is kept.
+func cacheDir(t testing.TB) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	check(t, err)
+	return filepath.Join(cache, "counterfoil-e2e")
 }

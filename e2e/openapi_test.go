@@ -19,7 +19,7 @@ func TestOpenAPILint(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "openapi.json")
 	check(t, os.WriteFile(file, []byte(served.body), 0o600))
-	dir := npmPackage(t, "@redocly/cli", "2.77.0")
+	dir := npmPackages(t, "@redocly/cli@2.77.0")
 	lint := exec.Command(find(t, "node"), filepath.Join(dir, "node_modules", "@redocly", "cli", "bin", "cli.js"), "lint", file, "--format=json",
 		// Of what can't be asked wrongly, such as whether the process runs.
 		"--skip-rule=operation-4xx-response")

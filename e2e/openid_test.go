@@ -61,7 +61,7 @@ func script(t *testing.T, packages, source string, env ...string) string {
 // (RFC 8707).
 func TestOpenIDClient(t *testing.T) {
 	const orders = "https://orders.example.com"
-	library := npmPackage(t, "openid-client", "6.9.0")
+	library := npmPackages(t, "openid-client@6.9.0")
 	source, err := os.ReadFile("testdata/openid.mjs")
 	check(t, err)
 	s := newSite(t, "john")

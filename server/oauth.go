@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/counterfoil/counterfoil"
@@ -149,17 +148,4 @@ func (s *Server) failOAuth(w http.ResponseWriter, r *http.Request, err error) {
 	s.incident(r, status, err)
 	setRetryAfter(w, status, err)
 	answer(w, status, map[string]string{"error": code})
-}
-
-// auditClient logs that a client was not let in. Its secret may stand where its
-// id should, so only an id of a client's form is named.
-func (s *Server) auditClient(r *http.Request, id string) {
-	if !client.IsID(id) {
-		id = "unreadable"
-	}
-	s.log.LogAttrs(r.Context(), slog.LevelWarn, "audit",
-		slog.String("event", "client_refused"),
-		slog.String("client", id),
-		slog.String("address", s.clientAddress(r).String()),
-		slog.String("path", r.URL.Path))
 }

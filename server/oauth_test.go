@@ -65,13 +65,15 @@ type signer struct {
 	key ed25519.PrivateKey
 }
 
-func (s *site) addSigner(t *testing.T, sessions store.Store, name string, options ...clients.Option) signer {
+func (s *site) addSigner(t *testing.T, sessions store.Store, name string) signer {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	check(t, err)
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public}}})
 	check(t, err)
-	c, _, err := clients.Add(t.Context(), sessions, name, []clients.Capability{clients.Introspect}, append(options, clients.WithKeys(set))...)
+	keys, err := clients.ParseKeys(set)
+	check(t, err)
+	c, _, err := clients.Add(t.Context(), sessions, clients.Client{Name: name, Can: []clients.Capability{clients.Introspect}, Keys: keys})
 	check(t, err)
 	return signer{t, c.ID, private}
 }
@@ -255,7 +257,7 @@ func TestOAuthBadInput(t *testing.T) {
 func TestIntrospectionForAnAudience(t *testing.T) {
 	s, sessions := openOAuth(t)
 	us, usSecret := s.addClient(sessions, "everything", clients.Introspect)
-	limited, limitedSecret, err := clients.Add(t.Context(), sessions, "orders", []clients.Capability{clients.Introspect}, clients.ForAudience(orders))
+	limited, limitedSecret, err := clients.Add(t.Context(), sessions, clients.Client{Name: "orders", Can: []clients.Capability{clients.Introspect}, Audience: []string{orders}})
 	check(t, err)
 	grant := decode[grant](t, s.newClient().postJSON("/v1/login", map[string]string{"username": "john", "password": password, "resource": orders}))
 	ours := s.apiLogin().AccessToken

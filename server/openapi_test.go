@@ -226,6 +226,7 @@ func TestOpenAPIOperations(t *testing.T) {
 	s, sessions := openOAuth(t)
 	introspector, introspectorSecret := s.addClient(sessions, "introspector", clients.Introspect)
 	verifier, verifierSecret := s.addClient(sessions, "verifier", clients.Verify)
+	poller, pollerSecret := s.addClient(sessions, "poller", clients.Poll)
 	seen := map[string]bool{}
 	try := func(c *client, method, path string, header http.Header, body string) reply {
 		t.Helper()
@@ -271,6 +272,9 @@ func TestOpenAPIOperations(t *testing.T) {
 	follows["Content-Type"] = jsonHeader["Content-Type"]
 	zeros := strings.Repeat("0", 32)
 	try(nobody, "POST", "/v1/feed/renew", follows, `{"follower":"`+strings.Repeat("a", 32)+`","nonce":"`+zeros+`","after":{"pos":0,"id":"`+zeros+`"},"limit":10}`)
+	polls := basic(poller, pollerSecret)
+	polls["Content-Type"] = jsonHeader["Content-Type"]
+	try(nobody, "POST", "/v1/events/poll", polls, `{"returnImmediately":true}`)
 	seen["followFeed"] = s.streams(follows)
 
 	for _, o := range contract().operations {

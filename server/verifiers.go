@@ -3,19 +3,32 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 
 	"github.com/counterfoil/counterfoil/server/client"
 )
 
-// verifiers lets clients in that may verify.
-func (s *Server) verifiers(next http.Handler) http.Handler {
+// verifiers lets clients in that may verify, and pollers those that may fetch
+// events.
+func (s *Server) verifiers(next http.Handler) http.Handler { return s.clientsFor(client.Verify, next) }
+func (s *Server) pollers(next http.Handler) http.Handler   { return s.clientsFor(client.Poll, next) }
+
+type clientKey struct{}
+
+// clientOf returns the id of the client that was let in.
+func clientOf(r *http.Request) string {
+	id, _ := r.Context().Value(clientKey{}).(string)
+	return id
+}
+
+func (s *Server) clientsFor(what client.Capability, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, err := s.authenticateClient(r, client.Verify)
+		id, err := s.authenticateClient(r, what)
 		switch {
 		case err == nil:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, id)))
 		case errors.Is(err, client.ErrDenied):
 			s.auditClient(r, id)
 			s.failAPI(w, r, err)
@@ -64,6 +77,19 @@ func basicCredentials(r *http.Request) (id, secret string, err error) {
 		return "", "", client.ErrDenied
 	}
 	return id, secret, nil
+}
+
+// auditClient logs that a client was not let in. Its secret may stand where its
+// id should, so only an id of a client's form is named.
+func (s *Server) auditClient(r *http.Request, id string) {
+	if !client.IsID(id) {
+		id = "unreadable"
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelWarn, "audit",
+		slog.String("event", "client_refused"),
+		slog.String("client", id),
+		slog.String("address", s.clientAddress(r).String()),
+		slog.String("path", r.URL.Path))
 }
 
 // untilDrain ends a stream when the server is told to stop: it would go on for

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 
 	"github.com/counterfoil/counterfoil/server/client"
 	"github.com/counterfoil/counterfoil/store"
@@ -29,9 +27,9 @@ func (c *clientRotateCmd) rotate(ctx context.Context, s store.Store) (rotated cl
 	if c.JWKS == "" {
 		return client.Rotate(ctx, s, c.Name)
 	}
-	keys, err := os.ReadFile(c.JWKS)
+	keys, err := readKeys(c.JWKS)
 	if err != nil {
-		return client.Client{}, "", fmt.Errorf("read the public keys: %w", err)
+		return client.Client{}, "", err
 	}
 	rotated, err = client.ReplaceKeys(ctx, s, c.Name, keys)
 	return rotated, "", err

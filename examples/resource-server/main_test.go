@@ -40,7 +40,7 @@ func TestService(t *testing.T) {
 	check(err)
 	defer s.Close()
 	handler = s.Handler()
-	shop, secret, err := client.Add(t.Context(), sessions, "shop", []client.Capability{client.Introspect})
+	shop, secret, err := client.Add(t.Context(), sessions, client.Client{Name: "shop", Can: []client.Capability{client.Introspect}})
 	check(err)
 
 	// A second manager on the store logs in, and out.

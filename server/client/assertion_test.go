@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,13 @@ func keySet(t *testing.T, keys ...jose.JSONWebKey) []byte {
 	data, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
 	check(t, err)
 	return data
+}
+
+func keys(t *testing.T, public ...jose.JSONWebKey) []jose.JSONWebKey {
+	t.Helper()
+	parsed, err := client.ParseKeys(keySet(t, public...))
+	check(t, err)
+	return parsed
 }
 
 func newEd25519(t *testing.T) (jose.JSONWebKey, crypto.Signer) {
@@ -93,7 +101,7 @@ func TestKeysAndAlgorithms(t *testing.T) {
 		{"a key that says nothing has one algorithm", jose.JSONWebKey{Key: rsaKey.Public()}, jwt.SigningMethodPS256, rsaKey, client.ErrDenied},
 		{"a longer digest is another algorithm", jose.JSONWebKey{Key: rsaKey.Public()}, jwt.SigningMethodRS512, rsaKey, client.ErrDenied},
 	} {
-		added, secret, err := client.Add(ctx, s, strings.ReplaceAll(c.why, " ", "-")[:min(len(c.why), 64)], introspect, client.WithKeys(keySet(t, c.public)))
+		added, secret, err := client.Add(ctx, s, client.Client{Name: strings.ReplaceAll(c.why, " ", "-")[:min(len(c.why), 64)], Can: introspect, Keys: keys(t, c.public)})
 		check(t, err)
 		if secret != "" {
 			t.Errorf("%s: has a secret, too", c.why)
@@ -113,11 +121,11 @@ func TestAssertions(t *testing.T) {
 	s, ctx := openStore(t), t.Context()
 	public, key := newEd25519(t)
 	other, otherKey := newEd25519(t)
-	shop, _, err := client.Add(ctx, s, "shop", introspect, client.WithKeys(keySet(t, public)))
+	shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
 	check(t, err)
-	stranger, _, err := client.Add(ctx, s, "stranger", introspect, client.WithKeys(keySet(t, other)))
+	stranger, _, err := client.Add(ctx, s, client.Client{Name: "stranger", Can: introspect, Keys: keys(t, other)})
 	check(t, err)
-	plain, secret, err := client.Add(ctx, s, "plain", introspect)
+	plain, secret, err := client.Add(ctx, s, client.Client{Name: "plain", Can: introspect})
 	check(t, err)
 	r := client.NewRegistry(s, discard)
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
@@ -170,7 +178,7 @@ func TestAssertionsWorkOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, ctx := openStore(t), t.Context()
 		public, key := newEd25519(t)
-		shop, _, err := client.Add(ctx, s, "shop", introspect, client.WithKeys(keySet(t, public)))
+		shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
 		check(t, err)
 		assertion := sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, map[string]any{"jti": "1", "exp": time.Now().Add(5 * time.Minute).Unix()}))
 		var work sync.WaitGroup
@@ -219,7 +227,7 @@ func TestAssertionsWithoutTheStore(t *testing.T) {
 		return storetest.Fault{}
 	}}
 	public, key := newEd25519(t)
-	shop, _, err := client.Add(t.Context(), s, "shop", introspect, client.WithKeys(keySet(t, public)))
+	shop, _, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
 	check(t, err)
 	failing = true
 	_, err = client.NewRegistry(s, discard).IdentifyByAssertion(t.Context(), sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, nil)), audience)
@@ -255,22 +263,24 @@ func TestKeySetsAreChecked(t *testing.T) {
 		{"too many", keySet(t, many...)},
 		{"too large", append(keySet(t, public), strings.Repeat(" ", 16<<10)...)},
 	} {
-		if _, _, err := client.Add(ctx, s, "shop", introspect, client.WithKeys(c.jwks)); err == nil {
-			t.Errorf("%s: added", c.why)
+		if keys, err := client.ParseKeys(c.jwks); err == nil {
+			t.Errorf("%s: %v", c.why, keys)
 		}
 	}
 	for _, c := range []struct {
 		why    string
-		can    []client.Capability
-		option client.Option
+		client client.Client
 	}{
-		{"to verify takes a secret", verify, client.WithKeys(keySet(t, public))},
-		{"an audience is for those who introspect", verify, client.ForAudience(us)},
-		{"an empty audience", introspect, client.ForAudience("")},
-		{"a huge audience", introspect, client.ForAudience(strings.Repeat("x", 513))},
-		{"a huge list", introspect, client.ForAudience(make([]string, 17)...)},
+		{"to verify takes a secret", client.Client{Can: []client.Capability{client.Introspect, client.Verify}, Keys: keys(t, public)}},
+		{"to poll takes a secret", client.Client{Can: []client.Capability{client.Introspect, client.Poll}, Keys: keys(t, public)}},
+		{"keys are for those who introspect", client.Client{LogoutURL: us, Keys: keys(t, public)}},
+		{"an audience is for those who introspect", client.Client{Can: verify, Audience: []string{us}}},
+		{"an empty audience", client.Client{Can: introspect, Audience: []string{""}}},
+		{"a huge audience", client.Client{Can: introspect, Audience: []string{strings.Repeat("x", 513)}}},
+		{"a huge list", client.Client{Can: introspect, Audience: slices.Repeat([]string{us}, 17)}},
 	} {
-		if _, _, err := client.Add(ctx, s, "shop", c.can, c.option); err == nil {
+		c.client.Name = "shop"
+		if _, _, err := client.Add(ctx, s, c.client); err == nil {
 			t.Errorf("%s: added", c.why)
 		}
 	}
@@ -281,11 +291,11 @@ func TestReplaceKeys(t *testing.T) {
 	s, ctx := openStore(t), t.Context()
 	one, oneKey := newEd25519(t)
 	two, twoKey := newEd25519(t)
-	shop, _, err := client.Add(ctx, s, "shop", introspect, client.WithKeys(keySet(t, one)))
+	shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, one)})
 	check(t, err)
-	_, _, err = client.Add(ctx, s, "plain", introspect)
+	_, _, err = client.Add(ctx, s, client.Client{Name: "plain", Can: introspect})
 	check(t, err)
-	_, err = client.ReplaceKeys(ctx, s, "shop", keySet(t, two))
+	_, err = client.ReplaceKeys(ctx, s, "shop", keys(t, two))
 	check(t, err)
 	r := client.NewRegistry(s, discard)
 	for _, c := range []struct {
@@ -297,13 +307,13 @@ func TestReplaceKeys(t *testing.T) {
 			t.Errorf("%v, want %v", err, c.want)
 		}
 	}
-	if _, err := client.ReplaceKeys(ctx, s, "plain", keySet(t, two)); err == nil {
+	if _, err := client.ReplaceKeys(ctx, s, "plain", keys(t, two)); err == nil {
 		t.Error("a client with a secret got keys")
 	}
 	if _, _, err := client.Rotate(ctx, s, "shop"); err == nil {
 		t.Error("a client with keys got a secret")
 	}
-	if _, err := client.ReplaceKeys(ctx, s, "nobody", keySet(t, two)); !errors.Is(err, client.ErrNotFound) {
+	if _, err := client.ReplaceKeys(ctx, s, "nobody", keys(t, two)); !errors.Is(err, client.ErrNotFound) {
 		t.Error(err)
 	}
 	list, err := client.List(ctx, s)

@@ -1,5 +1,6 @@
 // Package client keeps the programs that may ask the server about other
-// people's sessions: verifiers and resource servers.
+// people's sessions, or are told of their end: verifiers, resource servers,
+// and those who receive logouts.
 //
 // For most uses, make a [Registry] on the store and call
 // [Registry.Authenticate] for each request. The command line changes the same
@@ -19,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,20 +39,34 @@ type Capability string
 const (
 	Verify     Capability = "verify"     // follow the log of ended sessions: package verify
 	Introspect Capability = "introspect" // ask about any access token
+	Poll       Capability = "poll"       // fetch events of ended sessions (RFC 8936)
 )
 
 // Capabilities are all of them.
-var Capabilities = []Capability{Verify, Introspect}
+var Capabilities = []Capability{Verify, Introspect, Poll}
 
 // A Client is a registered program.
 type Client struct {
-	ID       string            `json:"id"`
-	Name     string            `json:"name"`                    // what the operator calls it; no two have one
-	Secret   []byte            `json:"secret_sha256,omitempty"` // none: it has Keys
-	Keys     []jose.JSONWebKey `json:"keys,omitempty"`          // public ones
-	Can      []Capability      `json:"can"`
-	Audience []string          `json:"audience,omitempty"` // what it may introspect; empty: everything
-	Created  time.Time         `json:"created"`
+	ID     string       `json:"id"`
+	Name   string       `json:"name"`                    // what the operator calls it; no two have one
+	Secret []byte       `json:"secret_sha256,omitempty"` // none: it has Keys
+	Can    []Capability `json:"can"`
+
+	// Keys are public ones: see [ParseKeys]. Who has some proves who he is by a
+	// JWT (private_key_jwt, RFC 7523) and has no secret. They are for clients that
+	// may introspect and nothing else that takes a secret.
+	Keys []jose.JSONWebKey `json:"keys,omitempty"`
+
+	// Audience is what a client that may introspect learns of: access tokens for
+	// one of these, and nothing else. Empty: everything.
+	Audience []string `json:"audience,omitempty"`
+
+	// LogoutURL takes logout tokens (OpenID Connect Back-Channel Logout 1.0),
+	// and EventsURL takes security event tokens (RFC 8935). Empty: neither.
+	LogoutURL string `json:"logout_url,omitempty"`
+	EventsURL string `json:"events_url,omitempty"`
+
+	Created time.Time `json:"created"`
 }
 
 // May reports whether the client may do that.
@@ -83,34 +99,21 @@ var (
 	ErrDenied = errors.New("client: the client id or secret is wrong, or the client may not do that")
 )
 
-// Add registers a client and returns its secret, which can't be had again; none
-// where it has keys ([WithKeys]).
+// Add registers a client and returns it with its secret, which can't be had
+// again; none where it has keys. ID, Secret and Created are made here.
 //
 // Errors: ErrTaken, and those of the store.
-func Add(ctx context.Context, s store.Store, name string, can []Capability, options ...Option) (c Client, secret string, err error) {
-	if err := checkName(name); err != nil {
-		return c, "", err
+func Add(ctx context.Context, s store.Store, c Client) (added Client, secret string, err error) {
+	if err := c.check(); err != nil {
+		return Client{}, "", err
 	}
-	if len(can) == 0 {
-		return c, "", errors.New("client: say what it may do")
-	}
-	for _, capability := range can {
-		if !slices.Contains(Capabilities, capability) {
-			return c, "", fmt.Errorf("client: there is no capability %q: there are %v", capability, Capabilities)
-		}
-	}
-	can = slices.Compact(slices.Sorted(slices.Values(can)))
-	c = Client{ID: newID(), Name: name, Can: can, Created: time.Now().UTC().Truncate(time.Second)}
-	for _, option := range options {
-		if err := option(&c); err != nil {
-			return c, "", err
-		}
-	}
-	if len(c.Keys) == 0 {
+	c.Can = slices.Compact(slices.Sorted(slices.Values(c.Can)))
+	c.ID, c.Created = newID(), time.Now().UTC().Truncate(time.Second)
+	if c.Secret = nil; len(c.Keys) == 0 {
 		secret, c.Secret = newSecret()
 	}
 	err = change(ctx, s, func(list []Client) ([]Client, error) {
-		if find(list, name) >= 0 {
+		if find(list, c.Name) >= 0 {
 			return nil, ErrTaken
 		}
 		if len(list) >= maxClients {
@@ -200,6 +203,66 @@ func read(ctx context.Context, s store.Store) (list []Client, version uint64, er
 
 func find(list []Client, name string) int {
 	return slices.IndexFunc(list, func(c Client) bool { return c.Name == name })
+}
+
+// check judges what an operator has said about a client.
+func (c *Client) check() error {
+	if err := checkName(c.Name); err != nil {
+		return err
+	}
+	if len(c.Can) == 0 && c.LogoutURL == "" && c.EventsURL == "" {
+		return errors.New("client: say what it may do, or what it is to be told")
+	}
+	for _, capability := range c.Can {
+		if !slices.Contains(Capabilities, capability) {
+			return fmt.Errorf("client: there is no capability %q: there are %v", capability, Capabilities)
+		}
+	}
+	if err := c.checkIntrospection(); err != nil {
+		return err
+	}
+	if err := checkURL(c.LogoutURL); err != nil {
+		return err
+	}
+	return checkURL(c.EventsURL)
+}
+
+const (
+	maxAudience       = 16
+	maxAudienceLength = 512 // bytes
+)
+
+// checkIntrospection checks what is for clients that introspect.
+func (c *Client) checkIntrospection() error {
+	switch {
+	case len(c.Keys) > 0 && (c.May(Verify) || c.May(Poll)):
+		return errors.New("client: a client that may verify or poll has a secret, and no keys: register a second one")
+	case len(c.Keys)+len(c.Audience) > 0 && !c.May(Introspect):
+		return errors.New("client: keys and an audience are for a client that may introspect")
+	case len(c.Audience) > maxAudience:
+		return fmt.Errorf("client: at most %d audiences", maxAudience)
+	}
+	for _, a := range c.Audience {
+		if a == "" || len(a) > maxAudienceLength {
+			return fmt.Errorf("client: an audience has 1 to %d bytes", maxAudienceLength)
+		}
+	}
+	return nil
+}
+
+const maxURL = 512 // bytes
+
+// checkURL takes an absolute URL to post to, or none. What a password in it
+// would open is asked for by name and address in every log on the way.
+func checkURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxURL || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.Contains(text, "#") {
+		return fmt.Errorf("client: what is to be told goes to a URL such as https://app.example.com/logout, of %d bytes at most, without a user and a fragment", maxURL)
+	}
+	return nil
 }
 
 func checkName(name string) error {

@@ -16,49 +16,10 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// An Option makes a client other than most: see [Add].
-type Option func(*Client) error
-
-// WithKeys lets the client prove who it is by a JWT that it signs
-// (private_key_jwt, RFC 7523), and by no secret. It takes a JSON Web Key Set (RFC
-// 7517) of public keys, 8 at most: Ed25519, P-256, or RSA with 2048 bits or more.
-// It is for clients that may introspect: to verify takes a secret.
-func WithKeys(jwks []byte) Option {
-	return func(c *Client) (err error) {
-		if slices.Contains(c.Can, Verify) {
-			return errors.New("client: a client that may verify has a secret, and no keys: register a second one")
-		}
-		c.Keys, err = parseKeys(jwks)
-		return err
-	}
-}
-
-// ForAudience limits what a client that may introspect learns: of access tokens
-// for one of these resources, and of nothing else.
-func ForAudience(audience ...string) Option {
-	return func(c *Client) error {
-		if !slices.Contains(c.Can, Introspect) {
-			return errors.New("client: an audience is for a client that may introspect")
-		}
-		if len(audience) > maxAudience {
-			return fmt.Errorf("client: at most %d audiences", maxAudience)
-		}
-		for _, a := range audience {
-			if a == "" || len(a) > maxAudienceLength {
-				return fmt.Errorf("client: an audience has 1 to %d bytes", maxAudienceLength)
-			}
-		}
-		c.Audience = audience
-		return nil
-	}
-}
-
 const (
-	maxAudience       = 16
-	maxAudienceLength = 512 // bytes
-	maxKeys           = 8
-	maxKeySet         = 16 << 10 // bytes
-	minRSA            = 2048     // bits
+	maxKeys   = 8
+	maxKeySet = 16 << 10 // bytes
+	minRSA    = 2048     // bits
 )
 
 // ReplaceKeys gives a client with keys other ones. The old ones are refused
@@ -66,11 +27,7 @@ const (
 // the new ones.
 //
 // Errors: ErrNotFound, and those of the store.
-func ReplaceKeys(ctx context.Context, s store.Store, name string, jwks []byte) (c Client, err error) {
-	keys, err := parseKeys(jwks)
-	if err != nil {
-		return c, err
-	}
+func ReplaceKeys(ctx context.Context, s store.Store, name string, keys []jose.JSONWebKey) (c Client, err error) {
 	err = change(ctx, s, func(list []Client) ([]Client, error) {
 		i := find(list, name)
 		if i < 0 {
@@ -86,9 +43,10 @@ func ReplaceKeys(ctx context.Context, s store.Store, name string, jwks []byte) (
 	return c, err
 }
 
-// parseKeys reads the keys, and keeps of each what counts: the key itself, its id
-// and the one algorithm that it is used with.
-func parseKeys(jwks []byte) ([]jose.JSONWebKey, error) {
+// ParseKeys reads a JSON Web Key Set (RFC 7517) of public keys, 8 at most: Ed25519,
+// P-256, or RSA with 2048 bits or more. It keeps of each what counts: the key
+// itself, its id and the one algorithm that it is used with.
+func ParseKeys(jwks []byte) ([]jose.JSONWebKey, error) {
 	if len(jwks) > maxKeySet {
 		return nil, fmt.Errorf("client: the JWKS is larger than %d bytes", maxKeySet)
 	}
