@@ -243,3 +243,52 @@ func TestIntrospectWithoutTheStore(t *testing.T) {
 		}
 	}
 }
+
+// RFC 7009 on many nodes: a token that one node has revoked is inactive on every
+// other within the bound, by whichever token it was, and though no hint arrives.
+// A node that can't tell says so.
+func TestRevocationCountsOnEveryNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, silentStore{newMemory()}, counterfoil.Config{Resources: []string{orders}})
+		for _, c := range []struct {
+			why  string
+			pick func(counterfoil.Grant) string
+		}{
+			{"the access token", func(g counterfoil.Grant) string { return g.Token }},
+			{"the refresh token", func(g counterfoil.Grant) string { return g.RefreshToken }},
+		} {
+			grant := nodes[0].grantFor(orders)
+			for i, n := range nodes {
+				for _, token := range []string{grant.Token, grant.RefreshToken} {
+					if _, err := n.Introspect(t.Context(), token); err != nil {
+						t.Fatalf("%s: node %d before: %v", c.why, i, err)
+					}
+				}
+			}
+			if err := nodes[1].Revoke(t.Context(), c.pick(grant)); err != nil {
+				t.Fatal(err)
+			}
+			refused := func(i int, tokens ...string) {
+				t.Helper()
+				for _, token := range tokens {
+					if _, err := nodes[i].Introspect(t.Context(), token); !errors.Is(err, counterfoil.ErrInvalidToken) {
+						t.Errorf("%s: node %d: %v", c.why, i, err)
+					}
+				}
+			}
+			refused(1, grant.Token, grant.RefreshToken)
+			refused(0, grant.RefreshToken) // the store is asked about it each time
+			time.Sleep(bound * 1001 / 1000)
+			refused(0, grant.Token)
+		}
+		grant := nodes[1].grantFor(orders)
+		nodes[0].link.on.Store(true)
+		time.Sleep(bound * 1001 / 1000)
+		for _, token := range []string{grant.Token, grant.RefreshToken} {
+			if _, err := nodes[0].Introspect(t.Context(), token); !errors.Is(err, counterfoil.ErrUnavailable) {
+				t.Errorf("a node that is cut off: %v", err)
+			}
+		}
+		nodes[0].link.on.Store(false)
+	})
+}
