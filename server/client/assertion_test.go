@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -23,6 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/counterfoil/counterfoil/server/client"
+	"github.com/counterfoil/counterfoil/store/memory"
 	"github.com/counterfoil/counterfoil/store/storetest"
 )
 
@@ -321,4 +323,36 @@ func TestReplaceKeys(t *testing.T) {
 	if text := fmt.Sprint(list[0].Keys); strings.Contains(text, "PRIVATE") || len(list[0].Keys) != 1 {
 		t.Error(text)
 	}
+}
+
+// FuzzAssertion: once the one good assertion was used nothing gets in, no other
+// spelling of it either.
+func FuzzAssertion(f *testing.F) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := memory.New(memory.Config{})
+	defer s.Close()
+	shop, _, err := client.Add(context.Background(), s, client.Client{Name: "shop", Can: introspect, Keys: []jose.JSONWebKey{{Key: public, Algorithm: "EdDSA"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	good, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims(shop.ID, nil)).SignedString(private)
+	if err != nil {
+		f.Fatal(err)
+	}
+	r := client.NewRegistry(s, discard)
+	if _, err := r.IdentifyByAssertion(context.Background(), good, audience); err != nil {
+		f.Fatal(err)
+	}
+	header, rest, _ := strings.Cut(good, ".")
+	for _, seed := range []string{good, good + "=", good + "\n", good[:len(good)-1] + "B", header + ".", "." + rest, header + "..", strings.ToUpper(good)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, assertion string) {
+		if c, err := r.IdentifyByAssertion(t.Context(), assertion, audience); !errors.Is(err, client.ErrDenied) {
+			t.Errorf("%q: %+v, %v", assertion, c, err)
+		}
+	})
 }
