@@ -18,7 +18,8 @@ type Introspection struct {
 	// Session is the one that the token belongs to.
 	Session *Session
 
-	// Access has the claims of an access token; nil: it is a refresh token.
+	// Access has the claims of an access token; nil: it is a refresh token. They
+	// are shared with others who ask: don't change them.
 	Access *token.Claims
 
 	// Expires is when the token stops to work unless its session ends before.

@@ -273,6 +273,8 @@ func TestKeySetsAreChecked(t *testing.T) {
 		why    string
 		client client.Client
 	}{
+		{"a private key", client.Client{Can: introspect, Keys: []jose.JSONWebKey{{Key: private}}}},
+		{"a key of an unknown kind", client.Client{Can: introspect, Keys: []jose.JSONWebKey{{Key: p384.Public()}}}},
 		{"to verify takes a secret", client.Client{Can: []client.Capability{client.Introspect, client.Verify}, Keys: keys(t, public)}},
 		{"to poll takes a secret", client.Client{Can: []client.Capability{client.Introspect, client.Poll}, Keys: keys(t, public)}},
 		{"keys are for those who introspect", client.Client{LogoutURL: us, Keys: keys(t, public)}},
@@ -311,6 +313,9 @@ func TestReplaceKeys(t *testing.T) {
 	}
 	if _, err := client.ReplaceKeys(ctx, s, "plain", keys(t, two)); err == nil {
 		t.Error("a client with a secret got keys")
+	}
+	if _, err := client.ReplaceKeys(ctx, s, "shop", nil); err == nil {
+		t.Error("a client has neither keys nor a secret")
 	}
 	if _, _, err := client.Rotate(ctx, s, "shop"); err == nil {
 		t.Error("a client with keys got a secret")

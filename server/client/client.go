@@ -107,6 +107,9 @@ func Add(ctx context.Context, s store.Store, c Client) (added Client, secret str
 	if err := c.check(); err != nil {
 		return Client{}, "", err
 	}
+	if c.Keys, err = publicKeys(c.Keys); err != nil {
+		return Client{}, "", err
+	}
 	c.Can = slices.Compact(slices.Sorted(slices.Values(c.Can)))
 	c.ID, c.Created = newID(), time.Now().UTC().Truncate(time.Second)
 	if c.Secret = nil; len(c.Keys) == 0 {

@@ -28,6 +28,12 @@ const (
 //
 // Errors: ErrNotFound, and those of the store.
 func ReplaceKeys(ctx context.Context, s store.Store, name string, keys []jose.JSONWebKey) (c Client, err error) {
+	if len(keys) == 0 {
+		return c, errors.New("client: there are no keys to put in the place of the old ones")
+	}
+	if keys, err = publicKeys(keys); err != nil {
+		return c, err
+	}
 	err = change(ctx, s, func(list []Client) ([]Client, error) {
 		i := find(list, name)
 		if i < 0 {
@@ -54,13 +60,20 @@ func ParseKeys(jwks []byte) ([]jose.JSONWebKey, error) {
 	if err := json.Unmarshal(jwks, &set); err != nil {
 		return nil, fmt.Errorf("client: the JWKS can't be read: %w", err)
 	}
-	if len(set.Keys) == 0 || len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("client: the JWKS holds %d keys: 1 to %d", len(set.Keys), maxKeys)
+	if len(set.Keys) == 0 {
+		return nil, errors.New("client: the JWKS holds no key that is known")
 	}
-	var keys []jose.JSONWebKey
-	for _, k := range set.Keys {
+	return publicKeys(set.Keys)
+}
+
+// publicKeys returns of each key what counts.
+func publicKeys(given []jose.JSONWebKey) (keys []jose.JSONWebKey, err error) {
+	if len(given) > maxKeys {
+		return nil, fmt.Errorf("client: %d keys are too many: at most %d", len(given), maxKeys)
+	}
+	for _, k := range given {
 		if !k.IsPublic() {
-			return nil, errors.New("client: the JWKS holds a private or a symmetric key: keep that to yourself, make another, and register the public half")
+			return nil, errors.New("client: a key is private or symmetric: keep it to yourself, make another, and register the public half")
 		}
 		if k.Use != "" && k.Use != "sig" {
 			return nil, fmt.Errorf("client: the key %q is not for signatures", k.KeyID)
