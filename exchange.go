@@ -157,14 +157,18 @@ func (x *exchange) identify(r *http.Request) error {
 }
 
 func (x *exchange) identifyBearer(ctx context.Context, token string) error {
-	session, err := x.m.CheckToken(ctx, token)
-	if err != nil {
+	if err := x.m.checkToken(ctx, token, &x.firstSession.record); err != nil {
 		return err
 	}
-	session.current = true
 	x.via = viaBearer
-	x.session.Store(session)
+	x.begin()
 	return nil
+}
+
+// begin makes firstSession, which is complete now, the session of the request.
+func (x *exchange) begin() {
+	x.firstSession.current = true
+	x.session.Store(&x.firstSession)
 }
 
 // identifyCookie finds the cookie's session. A cookie that we can't read or
@@ -180,7 +184,8 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 		x.unknownCookie = true
 		return nil
 	}
-	record, _, err := x.m.recall(r.Context(), cookie.id)
+	record := &x.firstSession.record
+	_, err = x.m.recall(r.Context(), cookie.id, record)
 	if errors.Is(err, ErrEnded) || (err == nil && !cookie.secret.matches(record.Secret)) {
 		x.unknownCookie = true
 		return nil
@@ -188,10 +193,10 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x.m.touch(&record)
-	x.firstCookie, x.firstSession = cookie, Session{record: record, current: true}
+	x.m.touch(record)
+	x.firstCookie = cookie
 	x.via, x.cookie = viaCookie, &x.firstCookie
-	x.session.Store(&x.firstSession)
+	x.begin()
 	return nil
 }
 
