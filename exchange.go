@@ -16,7 +16,7 @@ import (
 // context and is the handler's ResponseWriter.
 type exchange struct {
 	m          *Manager
-	ctx        context.Context
+	ctx        requestContext
 	r          *http.Request
 	underlying http.ResponseWriter
 
@@ -40,10 +40,11 @@ type exchange struct {
 	committed    bool
 	failed       bool
 
-	// Where session and cookie point to as the request begins: one allocation
-	// for all.
-	firstSession Session
-	firstCookie  cookieValue
+	// Where session and cookie point to as the request begins, and the values
+	// of headers that most answers get: one allocation for all.
+	firstSession       Session
+	firstCookie        cookieValue
+	vary, cacheControl [1]string
 }
 
 // via is how the request proved that it belongs to its session.
@@ -64,6 +65,20 @@ const (
 )
 
 type contextKey struct{}
+
+// A requestContext is the context of the request as it came, and knows the
+// exchange. It is a part of that, where context.WithValue would allocate.
+type requestContext struct {
+	context.Context
+	exchange *exchange
+}
+
+func (c *requestContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return c.exchange
+	}
+	return c.Context.Value(key)
+}
 
 // exchange returns the exchange of a context that comes from this manager's
 // Handler, and not from another's.
@@ -105,8 +120,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{m: m, underlying: w}
 		x.session.Store(noSession)
-		x.ctx = context.WithValue(r.Context(), contextKey{}, x)
-		x.r = r.WithContext(x.ctx)
+		x.ctx = requestContext{r.Context(), x}
+		x.r = r.WithContext(&x.ctx)
 		if h := w.Header(); len(h) > 0 {
 			x.headersBefore = h.Clone()
 		}
@@ -135,7 +150,7 @@ func (x *exchange) admit(r *http.Request) error {
 	switch {
 	case !isSafe(r.Method):
 		return x.guard(r)
-	case x.via == viaCookie && r.Header.Get("Upgrade") != "":
+	case x.via == viaCookie && headerValue(r.Header, "Upgrade") != "":
 		// A WebSocket begins with a GET that any page may send with our cookie,
 		// and whose answer it may read (ASVS 4.4.2).
 		return x.m.checkOrigin(r)
@@ -249,6 +264,6 @@ func (x *exchange) saveAnonymous(ctx context.Context) error {
 // tooLate reports a change that can't take effect any more (D6).
 func (x *exchange) tooLate(what string) error {
 	// The pattern, not the path: paths may hold secrets of the application.
-	x.m.config.Logger.WarnContext(x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.r.Pattern)
+	x.m.config.Logger.WarnContext(&x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.r.Pattern)
 	return ErrCommitted
 }
