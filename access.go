@@ -29,7 +29,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 		return AccessToken{}, err
 	}
 	x.mu.Lock()
-	via, record := x.via, x.session.Load().record
+	via, record := x.via, x.session().record
 	x.mu.Unlock()
 	if via != viaCookie || record.User == "" {
 		return AccessToken{}, ErrNoSession

@@ -22,33 +22,39 @@ type exchange struct {
 
 	headersBefore http.Header // what outer handlers had set
 
+	mu  sync.Mutex              // a handler may use several goroutines
+	who atomic.Pointer[Session] // nil: nobody; read without mu, so that hooks may ask
+
 	// verified: an unsafe request passed the guard. unknownCookie: the cookie
 	// names no live session. Both are settled before the handler runs.
 	verified      bool
 	unknownCookie bool
 
-	mu      sync.Mutex              // a handler may use several goroutines
-	session atomic.Pointer[Session] // read without mu, so that hooks may ask who it is
-	via     via
-	cookie  *cookieValue // nil: the session has none, or there is no session
-
-	// unsaved is an anonymous session that will be created by the commit.
-	unsaved      bool
+	via          via
 	cookieAction cookieAction
-	values       values
-	changes      []change
+	unsaved      bool // the session is anonymous and will be created by the commit
 	committed    bool
 	failed       bool
+	cookie       cookieValue // zero: the session has none, or there is no session
+	values       values
+	changes      []change
 
-	// Where session and cookie point to as the request begins, and the values
-	// of headers that most answers get: one allocation for all.
+	// The session as the request begins, and the values of headers that most
+	// answers get: one allocation for all, which the profile shows to count.
 	firstSession       Session
-	firstCookie        cookieValue
 	vary, cacheControl [1]string
 }
 
+// session returns the session of the request, as it is now. It is never nil.
+func (x *exchange) session() *Session {
+	if s := x.who.Load(); s != nil {
+		return s
+	}
+	return noSession
+}
+
 // via is how the request proved that it belongs to its session.
-type via int
+type via uint8
 
 const (
 	viaNothing via = iota
@@ -56,7 +62,7 @@ const (
 	viaBearer
 )
 
-type cookieAction int
+type cookieAction uint8
 
 const (
 	cookieKeep cookieAction = iota
@@ -107,7 +113,7 @@ func FromContext(ctx context.Context) *Session {
 	if err != nil {
 		return noSession
 	}
-	return x.session.Load()
+	return x.session()
 }
 
 // Handler finds the session of each request, refuses forged requests, and saves
@@ -119,7 +125,6 @@ func FromContext(ctx context.Context) *Session {
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{m: m, underlying: w}
-		x.session.Store(noSession)
 		x.ctx = requestContext{r.Context(), x}
 		x.r = r.WithContext(&x.ctx)
 		if h := w.Header(); len(h) > 0 {
@@ -183,7 +188,7 @@ func (x *exchange) identifyBearer(ctx context.Context, token string) error {
 // begin makes firstSession, which is complete now, the session of the request.
 func (x *exchange) begin() {
 	x.firstSession.current = true
-	x.session.Store(&x.firstSession)
+	x.who.Store(&x.firstSession)
 }
 
 // identifyCookie finds the cookie's session. A cookie that we can't read or
@@ -209,8 +214,7 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 		return err
 	}
 	x.m.touch(record)
-	x.firstCookie = cookie
-	x.via, x.cookie = viaCookie, &x.firstCookie
+	x.via, x.cookie = viaCookie, cookie
 	x.begin()
 	return nil
 }
@@ -238,7 +242,7 @@ func (x *exchange) beginAnonymous() error {
 	if x.committed {
 		return x.tooLate("an anonymous session")
 	}
-	x.cookie = &cookieValue{id: store.NewSID(x.m.now()), secret: newSecret()}
+	x.cookie = cookieValue{id: store.NewSID(x.m.now()), secret: newSecret()}
 	x.unsaved = true
 	x.cookieAction = cookieSet
 	return nil
@@ -256,7 +260,7 @@ func (x *exchange) saveAnonymous(ctx context.Context) error {
 		return err
 	}
 	x.unsaved, x.changes = false, nil
-	x.session.Store(&Session{record: record, current: true})
+	x.who.Store(&Session{record: record, current: true})
 	x.via = viaCookie
 	return nil
 }

@@ -109,7 +109,7 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(x.cookie, &x.session.Load().record).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(&x.cookie, &x.session().record).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
