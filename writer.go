@@ -129,8 +129,12 @@ const saveTimeout = 10 * time.Second
 // save writes what the handler changed. It goes on when the client hangs up:
 // the handler has done its work, and half of it must not be lost.
 func (x *exchange) save() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(&x.ctx), saveTimeout)
-	defer cancel()
+	ctx := context.WithoutCancel(&x.ctx)
+	if !x.m.store.InProcess() { // which keeps nobody waiting
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, saveTimeout)
+		defer cancel()
+	}
 	if x.unsaved {
 		return x.saveAnonymous(ctx)
 	}
