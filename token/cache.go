@@ -22,16 +22,16 @@ type cache struct {
 // one for each generation.
 func newCache(size int) *cache { return &cache{limit: min(max(size, 0)/2, maxTokens)} }
 
-// get returns the claims of a token, if it is remembered.
-func (c *cache) get(id *digest, header, payload string) (Claims, bool) {
-	if claims, ok := c.young.Load().get(id, header, payload); ok {
-		return claims, true
+// get fills in the claims of a token, and reports whether it is remembered.
+func (c *cache) get(id *digest, header, payload string, claims *Claims) bool {
+	if c.young.Load().get(id, header, payload, claims) {
+		return true
 	}
-	claims, ok := c.old.Load().get(id, header, payload)
-	if ok {
-		c.add(id, header, payload, &claims)
+	if !c.old.Load().get(id, header, payload, claims) {
+		return false
 	}
-	return claims, ok
+	c.add(id, header, payload, claims)
+	return true
 }
 
 // add remembers an authenticated token.

@@ -69,24 +69,17 @@ func (e entry) is(id *digest, payload string) bool {
 // header says where the list is that holds the header segment.
 func (e entry) header() byte { return e[atLists] }
 
-func (e entry) claims(lists *[maxLists][]string) Claims {
+// read fills in the claims.
+func (e entry) read(c *Claims, lists *[maxLists][]string) {
+	c.Issuer = lists[e[atLists+1]][0]
+	c.Audience = lists[e[atLists+2]]
+	c.Methods = lists[e[atLists+3]]
+	c.IssuedAt, c.Expires, c.NotBefore, c.AuthTime = e.date(0), e.date(1), e.date(2), e.date(3)
 	texts := string(e[atTexts+e.length(0):])
-	sid, texts := texts[:e.length(1)], texts[e.length(1):]
-	sub, texts := texts[:e.length(2)], texts[e.length(2):]
-	jti, texts := texts[:e.length(3)], texts[e.length(3):]
-	return Claims{
-		Issuer:    lists[e[atLists+1]][0],
-		Subject:   sub,
-		Audience:  lists[e[atLists+2]],
-		SessionID: sid,
-		ID:        jti,
-		Username:  texts[:e.length(4)],
-		IssuedAt:  e.date(0),
-		Expires:   e.date(1),
-		NotBefore: e.date(2),
-		AuthTime:  e.date(3),
-		Methods:   lists[e[atLists+3]],
-	}
+	c.SessionID, texts = texts[:e.length(1)], texts[e.length(1):]
+	c.Subject, texts = texts[:e.length(2)], texts[e.length(2):]
+	c.ID, texts = texts[:e.length(3)], texts[e.length(3):]
+	c.Username = texts[:e.length(4)]
 }
 
 func (e entry) length(i int) int {

@@ -73,8 +73,7 @@ func (g *generation) len() int {
 func (v *Verifier) Remembers(tok string) bool {
 	parts := strings.Split(tok, ".")
 	id := digestOf(parts[2])
-	_, ok := v.cache.get(&id, parts[0], parts[1])
-	return ok
+	return v.cache.get(&id, parts[0], parts[1], &Claims{})
 }
 
 // A StoredKey is a key as Seal writes it.

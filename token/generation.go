@@ -52,13 +52,13 @@ func newGeneration(limit int) *generation {
 	}
 }
 
-// get returns the claims of a token.
-func (g *generation) get(id *digest, header, payload string) (Claims, bool) {
+// get fills in the claims of a token, and reports whether it is here.
+func (g *generation) get(id *digest, header, payload string, claims *Claims) bool {
 	e, ok := g.find(id, header, payload)
-	if !ok {
-		return Claims{}, false
+	if ok {
+		e.read(claims, &g.lists)
 	}
-	return e.claims(&g.lists), true
+	return ok
 }
 
 // find returns the entry of a token. The header, the payload and the digest of

@@ -70,44 +70,52 @@ func (v *Verifier) SetKeyring(k *Keyring) { v.keys.Store(k) }
 //
 // The slices in the claims are shared with later calls: don't change them. A
 // text of theirs may keep 4 kB in memory: clone what you keep for long.
-func (v *Verifier) Verify(tok string, now time.Time) (Claims, error) {
+func (v *Verifier) Verify(tok string, now time.Time) (claims Claims, err error) {
+	if err = v.read(&claims, tok, now); err == nil {
+		err = v.check(&claims, now)
+	}
+	if err != nil {
+		return Claims{}, err
+	}
+	return claims, nil
+}
+
+// read fills in the claims of a token that one of our keys signed.
+func (v *Verifier) read(claims *Claims, tok string, now time.Time) error {
 	if len(tok) > v.config.MaxLength {
-		return Claims{}, ErrMalformed
+		return ErrMalformed
 	}
 	key := v.keys.Load().keyFor(tok)
 	if key == nil || !key.verifies(now) {
 		if strings.Count(tok, ".") != 2 {
-			return Claims{}, ErrMalformed
+			return ErrMalformed
 		}
-		return Claims{}, ErrUnknownKey
+		return ErrUnknownKey
 	}
-	payload, signature, found := strings.Cut(tok[len(key.header)+1:], ".")
-	if !found || strings.IndexByte(signature, '.') >= 0 {
-		return Claims{}, ErrMalformed
+	payload, signature, ok := strings.Cut(tok[len(key.header)+1:], ".")
+	if !ok {
+		return ErrMalformed
 	}
 
 	// The cache holds what can't change, and the header names the key by its
 	// thumbprint, so an entry stays right whatever becomes of the keyring. The
 	// verdict is made anew each time.
 	id := digestOf(signature)
-	claims, known := v.cache.get(&id, key.header, payload)
-	if !known {
-		var err error
-		if claims, err = authenticate(key, tok, signature, payload); err != nil {
-			return Claims{}, err
-		}
-		v.cache.add(&id, key.header, payload, &claims)
+	if v.cache.get(&id, key.header, payload, claims) {
+		return nil
 	}
-	if err := v.check(&claims, now); err != nil {
-		return Claims{}, err
+	var err error
+	if *claims, err = authenticate(key, tok, payload, signature); err != nil {
+		return err
 	}
-	return claims, nil
+	v.cache.add(&id, key.header, payload, claims)
+	return nil
 }
 
 // authenticate checks the signature, then reads the claims.
-func authenticate(key *key, tok, signature, payload string) (Claims, error) {
+func authenticate(key *key, tok, payload, signature string) (Claims, error) {
 	var sigBuf [rsaBits / 8]byte
-	sig, err := decodeSegment(sigBuf[:0], signature)
+	sig, err := decodeSegment(sigBuf[:0], signature) // refuses further dots
 	if err != nil {
 		return Claims{}, err
 	}
