@@ -16,12 +16,14 @@ func (s *Server) routes() http.Handler {
 		}
 	}
 
-	// Everybody. No session is looked for, and no cookie is read or set.
+	// Everybody. No cookie is set, and none is read but by /auth.
 	group(s.open, map[string]http.HandlerFunc{
 		"GET /healthz":               s.healthz,
 		"GET /readyz":                s.readyz,
 		"GET /.well-known/jwks.json": s.sessions.JWKS().ServeHTTP,
 		"GET " + pages.StaticPath:    pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
+		"GET /auth":                  s.auth,
+		"/auth":                      s.auth, // Envoy asks with the method of what it asks about
 		"POST /v1/login":             s.apiLogin,
 		"POST /v1/token":             s.apiToken,
 	})

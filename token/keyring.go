@@ -48,6 +48,9 @@ type KeyInfo struct {
 	VerifiesUntil time.Time // zero: no successor yet
 }
 
+// accessTokenType is the typ of access tokens (RFC 9068 section 2.1).
+const accessTokenType = "at+jwt"
+
 type key struct {
 	KeyInfo
 	private crypto.Signer // nil where only the public key is known
@@ -189,13 +192,9 @@ func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 		return nil, fmt.Errorf("token: the key as a JWK: %w", err)
 	}
 	info.ID, info.Algorithm = jwk.KeyID, alg
-	header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"at+jwt"}`, alg, info.ID)
-	return &key{
-		KeyInfo: info.inUTC(),
-		public:  public,
-		header:  strictBase64.EncodeToString([]byte(header)),
-		jwk:     data,
-	}, nil
+	k := &key{KeyInfo: info.inUTC(), public: public, jwk: data}
+	k.header = k.headerFor(accessTokenType)
+	return k, nil
 }
 
 // verifies reports whether tokens of the key are accepted at that time. An

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"time"
 	"unicode/utf8"
 )
@@ -35,18 +34,7 @@ func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 		return "", errors.New("token: the claims hold invalid UTF-8, an impossible date or too long a list")
 	}
 	key := k.signer(now)
-	tok := make([]byte, 0, len(key.header)+2*len(payload)+128)
-	tok = append(append(tok, key.header...), '.')
-	tok = strictBase64.AppendEncode(tok, payload)
-	sig, err := signMessage(key.private, tok)
-	if err != nil {
-		return "", fmt.Errorf("token: sign: %w", err)
-	}
-	tok = strictBase64.AppendEncode(append(tok, '.'), sig)
-	if len(tok) > MaxLength {
-		return "", fmt.Errorf("token: %d bytes are too long: shorten the claims to fit %d", len(tok), MaxLength)
-	}
-	return string(tok), nil
+	return key.sign(key.header, payload)
 }
 
 // newID returns 128 random bits.
