@@ -280,8 +280,10 @@ func (g *gate) raw(text string) answer {
 	check(g.t, err)
 	defer c.Close()
 	check(g.t, c.SetDeadline(time.Now().Add(30*time.Second)))
-	_, err = io.WriteString(c, text)
-	check(g.t, err)
+	// What is too large is refused, and the connection closed, before it is read.
+	if _, err = io.WriteString(c, text); err != nil {
+		g.t.Logf("not all was taken: %v", err)
+	}
 	method, _, _ := strings.Cut(text, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
 	if err != nil { // it hung up
