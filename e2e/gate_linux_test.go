@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 )
 
 // TestFrontDoor: the main path, through each proxy with its file.
@@ -311,4 +315,49 @@ func TestFrontDoorIsClosed(t *testing.T) {
 		<-g.auth.ended
 		refused("the server is down")
 	})
+}
+
+// TestSingleSignOn: one login for the hosts of a domain, and one logout, with
+// nginx and its file for that. Each application gets a signed word that is for
+// it alone.
+func TestSingleSignOn(t *testing.T) {
+	const authURL, wikiURL, shared = "https://auth.example.com", "https://wiki.example.com", "__Secure-counterfoil"
+	auth := newSite(t, "john").serve("--public-url="+authURL, "--cookie-domain=example.com", "--identity-token",
+		"--app-origin="+appURL, "--app-origin="+wikiURL, "--trusted-proxy=127.0.0.1/32,::1/128")
+	g := &gate{t: t, auth: auth, app: newApp(t)}
+	g.open("nginx", "-sso")
+	v := g.visitor()
+	atApp := seenIn(t, v.logIn("john", appURL+"/reports?a=b"))
+	atWiki := seenIn(t, v.do("GET", wikiURL+"/", navigation, ""))
+	keys := v.do("GET", authURL+"/.well-known/jwks.json", nil, "")
+	for origin, s := range map[string]seen{appURL: atApp, wikiURL: atWiki} {
+		if s.Header.Get("X-Auth-Name") != "john" || strings.Contains(strings.Join(s.Header["Cookie"], ";"), shared+"=") {
+			t.Errorf("%s sees %v", origin, s.Header)
+		}
+		var set jose.JSONWebKeySet
+		check(t, json.Unmarshal([]byte(keys.body), &set))
+		signed, err := jwt.ParseSigned(s.Header.Get("X-Auth-Token"), []jose.SignatureAlgorithm{jose.EdDSA})
+		check(t, err)
+		var claims jwt.Claims
+		check(t, signed.Claims(&set, &claims))
+		check(t, claims.Validate(jwt.Expected{
+			Issuer: authURL, Subject: s.Header.Get("X-Auth-User"), AnyAudience: jwt.Audience{origin}, Time: time.Now(),
+		}))
+		if a := g.visitor().do("GET", authURL+"/v1/session", http.Header{"Authorization": {"Bearer " + s.Header.Get("X-Auth-Token")}}, ""); a.status != 401 {
+			t.Errorf("req 21: what %s is told opens the API: %d", origin, a.status)
+		}
+	}
+	want(t, "req 16: a sibling's form", v.do("POST", wikiURL+"/", http.Header{"Origin": {appURL}, "Sec-Fetch-Site": {"same-site"}}, "a=b"), 403)
+	want(t, "the proxy's question, from outside", v.do("GET", authURL+"/auth", nil, ""), 404)
+
+	account := v.do("GET", authURL+"/account", navigation, "")
+	want(t, "the account page", account, 200)
+	stolen := http.Header{"Cookie": {shared + "=" + v.cookie(appURL, shared)}}
+	want(t, "the logout", v.do("POST", authURL+"/logout", http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {authURL},
+	}, url.Values{"csrf_token": {account.csrf()}}.Encode()), 303)
+	for _, origin := range []string{appURL, wikiURL} {
+		want(t, "req 24: "+origin, v.do("GET", origin+"/", navigation, ""), 303)
+		want(t, "req 24: "+origin+" with the old cookie", g.visitor().do("GET", origin+"/", stolen, ""), 401)
+	}
 }

@@ -39,7 +39,7 @@ local function ask(txn)
 	end
 	for variable, header in pairs{
 		auth_user = "x-auth-user", auth_name = "x-auth-name", auth_session = "x-auth-session",
-		login_url = "location",
+		auth_token = "x-auth-token", login_url = "location",
 	} do
 		local values = answer.headers and answer.headers[header]
 		if values and values[0] then
