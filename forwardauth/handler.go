@@ -42,6 +42,12 @@ type Config struct {
 	// of the original request, which must then be one of Origins or LoginURL's:
 	// others are refused.
 	IdentityToken bool
+
+	// OnRefusal is told why a question was refused before or after
+	// the manager has judged it: contradictory headers, an ambiguous path, an
+	// origin that is not listed. What the manager refuses, its Config.OnEvent is
+	// told. Nil: nobody.
+	OnRefusal func(*http.Request, error)
 }
 
 // A Handler answers the questions of reverse proxies. Make it with [New]; it is
@@ -89,6 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	o, err := h.original(r)
 	if err != nil {
+		h.note(r, err)
 		h.refuse(w, r, o, err)
 		return
 	}
@@ -100,6 +107,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.config.IdentityToken {
 		signed, err := h.sign(session, o)
 		if err != nil {
+			h.note(r, err)
 			h.refuse(w, r, o, err)
 			return
 		}
@@ -128,6 +136,12 @@ func (h *Handler) sign(s *counterfoil.Session, o original) (string, error) {
 		return "", errAudience
 	}
 	return h.config.Sessions.SignIdentity(s, origin)
+}
+
+func (h *Handler) note(r *http.Request, err error) {
+	if h.config.OnRefusal != nil {
+		h.config.OnRefusal(r, err)
+	}
 }
 
 // refuse answers that the request must not go on.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/forwardauth"
 )
 
@@ -20,6 +21,9 @@ func (s *Server) openFront(c Config) (err error) {
 		TrustedProxies: c.TrustedProxies,
 		AmbiguousPaths: c.AmbiguousPaths,
 		IdentityToken:  c.IdentityTokens,
+		OnRefusal: func(r *http.Request, err error) {
+			Audit(s.log)(r.Context(), counterfoil.Event{Kind: counterfoil.RequestRefused, Address: s.clientAddress(r).String(), Err: err})
+		},
 	})
 	s.appOrigins = c.AppOrigins // checked
 	return err
