@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -23,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,6 +40,7 @@ type gate struct {
 	app     *app
 	address string // of the proxy
 	roots   *x509.CertPool
+	pin     string // digest of the certificate's key, for browsers to trust
 }
 
 const (
@@ -140,6 +143,8 @@ func (g *gate) certificate(names ...string) (certificate, key string) {
 	check(g.t, err)
 	g.roots = x509.NewCertPool()
 	g.roots.AddCert(parsed)
+	digest := sha256.Sum256(parsed.RawSubjectPublicKeyInfo)
+	g.pin = base64.StdEncoding.EncodeToString(digest[:])
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }
@@ -148,6 +153,7 @@ func (g *gate) certificate(names ...string) (certificate, key string) {
 type app struct {
 	*httptest.Server
 	asked atomic.Int64
+	paths sync.Map // that were asked for
 }
 
 // seen is a request as the application sees it.
@@ -160,6 +166,7 @@ func newApp(t testing.TB) *app {
 	a := &app{}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.asked.Add(1)
+		a.paths.Store(r.URL.Path, true)
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			w.Header().Set("Upgrade", "websocket")
 			accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))

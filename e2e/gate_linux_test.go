@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 )
@@ -359,5 +360,62 @@ func TestSingleSignOn(t *testing.T) {
 	for _, origin := range []string{appURL, wikiURL} {
 		want(t, "req 24: "+origin, v.do("GET", origin+"/", navigation, ""), 303)
 		want(t, "req 24: "+origin+" with the old cookie", g.visitor().do("GET", origin+"/", stolen, ""), 401)
+	}
+}
+
+// TestSingleSignOnInABrowser: a real browser keeps the shared cookie, follows the
+// redirect after the login form to another host, and says where requests come
+// from.
+func TestSingleSignOnInABrowser(t *testing.T) {
+	const authURL, wikiURL = "https://auth.example.com", "https://wiki.example.com"
+	auth := newSite(t, "john").serve("--public-url="+authURL, "--cookie-domain=example.com",
+		"--app-origin="+appURL, "--app-origin="+wikiURL, "--trusted-proxy=127.0.0.1/32,::1/128")
+	g := &gate{t: t, auth: auth, app: newApp(t)}
+	g.open("nginx", "-sso")
+	b := newBrowser(t,
+		chromedp.Flag("host-resolver-rules", "MAP *.example.com "+g.address+", MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("ignore-certificate-errors-spki-list", g.pin))
+	at := func(url string, texts ...string) {
+		t.Helper()
+		if there := read(b, chromedp.Location()); !strings.HasPrefix(there, url) {
+			t.Errorf("the browser is at %s, want %s\n%s", there, url, b.text())
+		}
+		for _, text := range texts {
+			if !strings.Contains(b.text(), text) {
+				t.Errorf("the page lacks %q:\n%s", text, b.text())
+			}
+		}
+	}
+	script := func(text, want string) {
+		t.Helper()
+		if got := read(b, chromedp.Evaluate[string](text, chromedp.EvalAwaitPromise)); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	post := func(url string) string {
+		return `fetch("` + url + `", {method: "POST", credentials: "include"}).then(a => String(a.status), e => "blocked")`
+	}
+	socket := func(path string) string {
+		return `new Promise(done => { const s = new WebSocket("wss://app.example.com` + path + `"); s.onopen = () => done("open"); s.onerror = () => done("refused") })`
+	}
+
+	b.open(appURL + "/reports?a=b")
+	at(authURL + "/login?next=")
+	b.logIn("john", password)
+	at(appURL+"/reports?a=b", `"X-Auth-Name":["john"]`)
+	script(post("/save"), "200")
+	script(socket("/live"), "open")
+	b.open(wikiURL + "/")
+	at(wikiURL+"/", `"X-Auth-Name":["john"]`)
+	script(post(appURL+"/from-sibling"), "blocked")
+	script(socket("/from-sibling"), "refused")
+	if _, reached := g.app.paths.Load("/from-sibling"); reached {
+		t.Error("req 16: what a sibling's page sends reaches the application")
+	}
+	b.open(authURL + "/account")
+	b.follow(chromedp.Click(chromedp.CSS(`form[action="/logout"] button`)))
+	for _, url := range []string{appURL, wikiURL} {
+		b.open(url + "/")
+		at(authURL + "/login?next=")
 	}
 }
