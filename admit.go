@@ -95,7 +95,7 @@ func (m *Manager) SignIdentity(s *Session, audience string) (string, error) {
 		return "", ErrNoSession
 	}
 	now := m.now()
-	return m.keys.ring.Load().SignAs(IdentityTokenType, identityClaims{
+	return m.SignJWT(IdentityTokenType, identityClaims{
 		Issuer:    m.issuer(),
 		Subject:   s.User(),
 		Audience:  audience,
@@ -104,7 +104,7 @@ func (m *Manager) SignIdentity(s *Session, audience string) (string, error) {
 		AuthTime:  s.AuthTime().Unix(),
 		IssuedAt:  now.Unix(),
 		Expires:   now.Add(identityLife).Unix(),
-	}, now)
+	})
 }
 
 type identityClaims struct {

@@ -48,9 +48,6 @@ type KeyInfo struct {
 	VerifiesUntil time.Time // zero: no successor yet
 }
 
-// accessTokenType is the typ of access tokens (RFC 9068 section 2.1).
-const accessTokenType = "at+jwt"
-
 type key struct {
 	KeyInfo
 	private crypto.Signer // nil where only the public key is known
@@ -176,6 +173,11 @@ func keyOf(private crypto.Signer, info KeyInfo) (*key, error) {
 	return k, nil
 }
 
+const (
+	headerFormat    = `{"alg":"%s","kid":"%s","typ":"%s"}`
+	accessTokenType = "at+jwt" // RFC 9068 section 2.1
+)
+
 func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 	alg, err := algorithmOf(public)
 	if err != nil {
@@ -192,9 +194,13 @@ func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 		return nil, fmt.Errorf("token: the key as a JWK: %w", err)
 	}
 	info.ID, info.Algorithm = jwk.KeyID, alg
-	k := &key{KeyInfo: info.inUTC(), public: public, jwk: data}
-	k.header = k.headerFor(accessTokenType)
-	return k, nil
+	header := fmt.Sprintf(headerFormat, alg, info.ID, accessTokenType)
+	return &key{
+		KeyInfo: info.inUTC(),
+		public:  public,
+		header:  strictBase64.EncodeToString([]byte(header)),
+		jwk:     data,
+	}, nil
 }
 
 // verifies reports whether tokens of the key are accepted at that time. An

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -35,6 +37,42 @@ func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 	}
 	key := k.signer(now)
 	return key.sign(key.header, payload)
+}
+
+// SignJWT signs another JWT than an access token, such as a logout token or a
+// security event token: typ is what it is (RFC 8725 section 3.11), and payload a
+// JSON object. Nobody takes it for an access token, whatever stands in it: the
+// header differs. It fails for the typ of access tokens, and where the token
+// would exceed [MaxLength].
+func (k *Keyring) SignJWT(typ string, payload []byte, now time.Time) (string, error) {
+	if !isType(typ) || strings.EqualFold(typ, accessTokenType) {
+		return "", errors.New("token: the typ of a JWT is a short word, and not that of access tokens")
+	}
+	key := k.signer(now)
+	header := fmt.Sprintf(headerFormat, key.Algorithm, key.ID, typ)
+	return key.sign(strictBase64.EncodeToString([]byte(header)), payload)
+}
+
+// isType reports whether a text is a media type without the application/ that
+// it may leave out.
+func isType(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.") == ""
+}
+
+// sign puts a token together and signs it.
+func (k *key) sign(header string, payload []byte) (string, error) {
+	tok := make([]byte, 0, len(header)+2*len(payload)+128)
+	tok = append(append(tok, header...), '.')
+	tok = strictBase64.AppendEncode(tok, payload)
+	sig, err := signMessage(k.private, tok)
+	if err != nil {
+		return "", fmt.Errorf("token: sign: %w", err)
+	}
+	tok = strictBase64.AppendEncode(append(tok, '.'), sig)
+	if len(tok) > MaxLength {
+		return "", fmt.Errorf("token: %d bytes are too long: shorten the claims to fit %d", len(tok), MaxLength)
+	}
+	return string(tok), nil
 }
 
 // newID returns 128 random bits.
