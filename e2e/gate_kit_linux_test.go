@@ -196,7 +196,8 @@ func (g *gate) visitor() *visitor {
 	jar, err := cookiejar.New(nil)
 	check(g.t, err)
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: g.roots},
+		ForceAttemptHTTP2: true, // which Caddy and HAProxy take
+		TLSClientConfig:   &tls.Config{RootCAs: g.roots},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, g.address)
 		},
