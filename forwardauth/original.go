@@ -2,7 +2,6 @@ package forwardauth
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -82,43 +81,23 @@ type claims struct {
 }
 
 // read takes them from the headers, or with Envoy from the question's own URL.
-// Two kinds of headers may come at once, as one of them may be the client's; then
-// they must say the same.
 func (c *claims) read(r *http.Request) error {
-	one := func(name string) (value string, err error) {
-		lines := r.Header[name]
-		isURI := name == uriHeader || name == originalURI || name == originalURL // where a comma may stand
-		switch {
-		case len(lines) == 0:
-			return "", nil
-		case len(lines) > 1, !isURI && strings.Contains(lines[0], ","):
-			return "", errForwarded
-		}
-		return lines[0], nil
-	}
-	set := func(at *string, value string) error {
-		if *at != "" && value != "" && *at != value {
-			return errForwarded
-		}
-		*at = cmp.Or(*at, value)
-		return nil
-	}
 	for _, header := range []struct {
 		name string
 		at   *string
 	}{{protoHeader, &c.scheme}, {hostHeader, &c.host}, {uriHeader, &c.uri}, {originalURI, &c.uri}} {
-		value, err := one(header.name)
-		if err := errors.Join(err, set(header.at, value)); err != nil {
+		value, ok := single(r.Header, header.name)
+		if !ok || !agree(header.at, value) {
 			return errForwarded
 		}
 	}
-	full, err := one(originalURL)
-	if err != nil {
-		return err
+	full, ok := single(r.Header, originalURL)
+	if !ok {
+		return errForwarded
 	}
 	if full != "" {
 		scheme, host, uri := splitURL(full)
-		if errors.Join(set(&c.scheme, scheme), set(&c.host, host), set(&c.uri, uri)) != nil {
+		if !agree(&c.scheme, scheme) || !agree(&c.host, host) || !agree(&c.uri, uri) {
 			return errForwarded
 		}
 	}
@@ -126,6 +105,30 @@ func (c *claims) read(r *http.Request) error {
 		c.uri, c.host = uri, cmp.Or(c.host, r.Host)
 	}
 	return nil
+}
+
+// single returns a header that may come once, and with one value. In a URL a
+// comma separates nothing.
+func single(header http.Header, name string) (value string, ok bool) {
+	lines := header[name]
+	switch {
+	case len(lines) == 0:
+		return "", true
+	case len(lines) > 1:
+		return "", false
+	}
+	isURL := name == uriHeader || name == originalURI || name == originalURL
+	return lines[0], isURL || !strings.Contains(lines[0], ",")
+}
+
+// agree takes what a header says over, and reports whether another has not said
+// something else: then one of the two is the client's.
+func agree(at *string, value string) bool {
+	if value == "" {
+		return true
+	}
+	*at = cmp.Or(*at, value)
+	return *at == value
 }
 
 // splitURL takes the URL of a request apart, without reading more into it.
