@@ -46,6 +46,14 @@ type Config struct {
 	// scheme's own. Their posts need the CSRF token like all others.
 	Origins []string
 
+	// CookieDomain shares the session with every host of a domain, such as
+	// "example.com": one login for app.example.com and wiki.example.com. It takes
+	// https. The cookie is then called "__Secure-counterfoil", and every host of
+	// the domain, an abandoned one too, can read it, and so take sessions over,
+	// and set one of its own in its place. Empty: the session is of one host
+	// (ASVS 3.3.3).
+	CookieDomain string
+
 	// Secret encrypts the signing keys, so that they can be kept in the store
 	// and outlive the process. Nodes on one store share it. Nil: the keys live
 	// and die with the process, and so do access tokens; sessions don't.
@@ -227,7 +235,10 @@ func (c *Config) check() error {
 	if err := c.checkResources(); err != nil {
 		return err
 	}
-	return c.checkPublicURL()
+	if err := c.checkPublicURL(); err != nil {
+		return err
+	}
+	return c.checkCookieDomain()
 }
 
 const (
@@ -264,6 +275,38 @@ func (c *Config) checkPublicURL() error {
 	}
 	c.PublicURL, err = parseOrigin(c.PublicURL) // one spelling
 	return err
+}
+
+// checkCookieDomain refuses what browsers would not take, or not at once: they
+// drop a cookie for a domain that its host does not belong to.
+func (c *Config) checkCookieDomain() error {
+	domain := c.CookieDomain
+	if domain == "" {
+		return nil
+	}
+	labels := strings.Split(domain, ".")
+	for _, label := range labels {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return fmt.Errorf("counterfoil: cookie domain %q: write it in lower case, without a dot in front, such as example.com", domain)
+		}
+	}
+	if _, err := netip.ParseAddr(domain); err == nil || len(labels) < 2 {
+		return fmt.Errorf("counterfoil: cookie domain %q: browsers take a domain with a dot in it, such as example.com", domain)
+	}
+	if c.PublicURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return fmt.Errorf("counterfoil: public URL: %w", err)
+	}
+	if u.Scheme != "https" {
+		return fmt.Errorf("counterfoil: cookie domain %q: it takes a public URL with https", domain)
+	}
+	if host := u.Hostname(); host != domain && !strings.HasSuffix(host, "."+domain) {
+		return fmt.Errorf("counterfoil: cookie domain %q: the public URL's host %s is not in it, so browsers would drop the cookie", domain, host)
+	}
+	return nil
 }
 
 // parseOrigin returns the origin of a URL as a browser writes it in an Origin

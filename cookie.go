@@ -17,6 +17,9 @@ const (
 	// the prefix only with Secure, Path=/ and no Domain, so no sibling domain
 	// can plant it (ASVS 3.3.3).
 	SecureCookieName = "__Host-counterfoil"
+	// SharedCookieName is its name with Config.CookieDomain: Secure as well, but a
+	// sibling domain can plant it.
+	SharedCookieName = "__Secure-counterfoil"
 	// LoopbackCookieName is its name on http://localhost.
 	LoopbackCookieName = "counterfoil"
 
@@ -129,7 +132,8 @@ func (m *Manager) emptyCookie() *http.Cookie {
 	return &http.Cookie{
 		Name:     m.cookieName,
 		Path:     "/",
-		Secure:   m.cookieName == SecureCookieName,
+		Domain:   m.config.CookieDomain, // with it goes SharedCookieName
+		Secure:   m.cookieName != LoopbackCookieName,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 	}

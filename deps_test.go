@@ -32,6 +32,7 @@ var allowed = []struct {
 	{"/feed", []string{"/internal/problem", "/store"}, nil},
 	{"/verify", []string{"/feed", "/internal/problem", "/store", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"", []string{"/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/forwardauth", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/counterfoiltest", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/internal/servers", nil, []string{"github.com/jackc", "golang.org/x/text"}},
 	{"/internal/faults", []string{"/internal/servers", "/store"}, []string{"github.com/anishathalye/porcupine", "github.com/jackc", "golang.org/x/text"}},
@@ -40,7 +41,7 @@ var allowed = []struct {
 	{"/server/outbox", []string{"/server/database", "/store"}, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/sync", "golang.org/x/text"}},
 	{"/server/client", []string{"/store"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/server/pages", nil, nil},
-	{"/server", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/database", "/server/outbox", "/server/pages"}, nil},
+	{"/server", []string{"", "/feed", "/forwardauth", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/database", "/server/outbox", "/server/pages"}, nil},
 }
 
 // What the standard library and the allowed modules need for themselves.

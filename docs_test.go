@@ -225,8 +225,12 @@ func TestErrorCatalogue(t *testing.T) {
 	for _, m := range found {
 		want[m[1]+" "+m[2]] = true
 	}
+	front := regexp.MustCompile(`(?m)^\t\{\S+, "([a-z-]+)", (\d{3}), `).FindAllStringSubmatch(read(t, "forwardauth/errors.go"), -1)
+	for _, m := range front {
+		want[m[1]+" "+m[2]] = true
+	}
 	want["throttled 429"] = strings.Contains(server, `"throttled", http.StatusTooManyRequests`)
-	if len(found) < 5 || !want["throttled 429"] {
+	if len(found) < 5 || len(front) < 4 || !want["throttled 429"] {
 		t.Fatalf("the problems of the server are written in another way by now: %v", found)
 	}
 

@@ -40,15 +40,16 @@ func (m *Manager) Introspect(ctx context.Context, presented string) (Introspecti
 	if err != nil {
 		return Introspection{}, err
 	}
-	record, now, err := m.recall(ctx, id)
+	session := &Session{}
+	now, err := m.recall(ctx, id, &session.record)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return Introspection{}, err
 	}
 	// It may have expired since it was looked at: this process may have slept.
-	if err != nil || record.User != claims.Subject || !now.Before(claims.Expires) {
+	if err != nil || session.User() != claims.Subject || !now.Before(claims.Expires) {
 		return Introspection{}, ErrInvalidToken
 	}
-	return Introspection{Session: &Session{record: record}, Access: &claims, Expires: claims.Expires}, nil
+	return Introspection{Session: session, Access: &claims, Expires: claims.Expires}, nil
 }
 
 // examine checks an access token for whomever, but for whether its session lives.
@@ -74,7 +75,7 @@ func (m *Manager) introspectRefresh(ctx context.Context, t refreshToken) (Intros
 	if err = fromStore(err); err == nil {
 		// So a read says, which a primary that was deposed still answers: what
 		// counts is the lease.
-		_, _, err = m.recall(ctx, t.id)
+		_, err = m.recall(ctx, t.id, new(store.Session))
 	}
 	if errors.Is(err, ErrEnded) {
 		return Introspection{}, ErrInvalidToken

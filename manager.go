@@ -66,6 +66,9 @@ func New(c Config) (*Manager, error) {
 			m.cookieName = LoopbackCookieName
 		}
 	}
+	if c.CookieDomain != "" {
+		m.cookieName = SharedCookieName // checked: there is https
+	}
 	for _, origin := range c.Origins {
 		m.origins[origin] = true
 	}
@@ -218,6 +221,12 @@ func (m *Manager) retain() time.Duration { return m.config.TokenLife + retainMar
 // refuse answers a request that is not let in. It answers even one whose client
 // seems to be gone: a request without an answer would end as a 200.
 func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	m.noteRefusal(r, err)
+	m.config.ErrorHandler(w, r, err)
+}
+
+// noteRefusal tells the log, and OnEvent, why a request is not let in.
+func (m *Manager) noteRefusal(r *http.Request, err error) {
 	switch {
 	case isHangUp(r.Context(), err): // nothing is wrong with the store
 	case errors.Is(err, ErrUnavailable):
@@ -225,5 +234,4 @@ func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		m.emit(r.Context(), Event{Kind: RequestRefused, Address: m.config.ClientAddress(r), Err: err})
 	}
-	m.config.ErrorHandler(w, r, err)
 }

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks, and says so: a headless
 # browser for the end-to-end tests, npm for the accessibility checker that runs
-# in it and for programs that talk to the server, curl and jq, a C compiler for the race detector and the model, the model checker Spin,
-# and the database servers that the stores are tested on. The tests start servers
-# of their own, and leave alone those that the system runs. Go itself comes from
+# in it and for programs that talk to the server, curl and jq, a C compiler for
+# the race detector and the model, the model checker Spin, the database servers
+# that the stores are tested on, and the reverse proxies that docs/proxies is for.
+# The tests start servers of their own, and leave alone those that the system
+# runs; on Debian none is started by being installed. Go itself comes from
 # https://go.dev/dl; the version is in go.mod.
 set -eu
 
@@ -25,6 +27,9 @@ need redis-server redis-server
 have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 need spin spin
+have nginx || [ -x /usr/sbin/nginx ] || missing="$missing nginx"
+have haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
+need caddy caddy
 
 if [ -z "$missing" ]; then exit 0; fi
 
@@ -32,6 +37,13 @@ sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 echo "Installing what the tests need:$missing"
 if have apt-get; then
+	# Debian starts what it installs, unless this says no.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		trap '$sudo rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+		$sudo chmod 755 "$policy"
+	fi
 	$sudo apt-get update -q
 	# shellcheck disable=SC2086 # a list of names
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

@@ -67,5 +67,5 @@ func toLogin(w http.ResponseWriter, r *http.Request) {
 func isAPI(r *http.Request) bool {
 	p := r.URL.Path
 	return p == "/v1" || strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/.well-known/") ||
-		p == "/healthz" || p == "/readyz"
+		p == "/healthz" || p == "/readyz" || p == "/auth"
 }

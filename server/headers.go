@@ -4,11 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"strings"
 )
 
 // withHeaders puts the security headers on every answer, redirects and errors
 // too (ASVS 3.4.1–3.4.8, 14.3.2).
 func (s *Server) withHeaders(next http.Handler) http.Handler {
+	// Browsers ask of a redirect after a form, too, whether the page allows it:
+	// a login leads back to the application.
+	formAction := strings.Join(append([]string{"'self'"}, s.appOrigins...), " ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		nonce := rand.Text()
 		h := w.Header()
@@ -16,7 +20,7 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 			h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; sandbox")
 		} else {
 			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; img-src 'self'; "+
-				"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'")
+				"form-action "+formAction+"; base-uri 'none'; frame-ancestors 'none'; object-src 'none'")
 		}
 		h.Set("X-Content-Type-Options", "nosniff")
 		// Not no-referrer: browsers would send our own forms with a null Origin.

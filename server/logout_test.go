@@ -34,6 +34,7 @@ func TestNothingOutlivesTheLogout(t *testing.T) {
 				}
 				old := s.withCookie(cookie)
 				want(t, old.get("/account"), 303) // to the login form
+				want(t, old.get("/auth"), 401)
 				want(t, old.get("/v1/session"), 401)
 				want(t, old.get("/v1/sessions"), 401)
 				want(t, old.get("/v1/csrf"), 401)
@@ -41,6 +42,7 @@ func TestNothingOutlivesTheLogout(t *testing.T) {
 				want(t, old.post("/login", token, "username", "john", "password", password), 403)
 				want(t, old.do("POST", "/v1/session/token", csrf(token), ""), 401)
 				api := s.withCookie("")
+				want(t, api.do("GET", "/auth", bearer(jwt), ""), 401)
 				want(t, api.do("GET", "/v1/session", bearer(jwt), ""), 401)
 				want(t, api.do("DELETE", "/v1/session", bearer(jwt), ""), 401)
 				want(t, c.post("/account/sessions/end-others", token), 403) // 3.5.1: nor the token with a new cookie

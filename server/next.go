@@ -10,6 +10,15 @@ const (
 	maxNext    = 2048
 )
 
+// destination returns next if it is a page of this site or of an application
+// behind the front door, and otherwise where a login leads to by default.
+func (s *Server) destination(next string) string {
+	if s.front != nil && s.front.MayReturnTo(next) {
+		return next
+	}
+	return localPath(next)
+}
+
 // localPath returns next if it is the path of a page on this site, and
 // otherwise where a login leads to by default (ASVS 3.7.2). Browsers read URLs
 // more kindly than the standards, so it takes what can't be misread: one slash

@@ -35,7 +35,7 @@ func (s *Server) loginForm(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.showLogin(w, r, http.StatusOK, pages.Login{Next: localPath(r.URL.Query().Get("next")), Notice: news})
+	s.showLogin(w, r, http.StatusOK, pages.Login{Next: s.destination(r.URL.Query().Get("next")), Notice: news})
 }
 
 // showLogin shows the form. Its CSRF token begins the visitor's session.
@@ -62,11 +62,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		err = s.sessions.Login(r.Context(), login)
 	}
 	if err != nil {
-		s.loginAgain(w, r, err, pages.Login{Next: localPath(form["next"]), Username: form["username"], Remember: remember})
+		s.loginAgain(w, r, err, pages.Login{Next: s.destination(form["next"]), Username: form["username"], Remember: remember})
 		return
 	}
 	s.rememberDevice(w, r, login.User)
-	http.Redirect(w, r, localPath(form["next"]), http.StatusSeeOther)
+	http.Redirect(w, r, s.destination(form["next"]), http.StatusSeeOther)
 }
 
 // isTicked reads a box of a form. One that is not ticked is not sent; programs

@@ -16,7 +16,7 @@ func (s *Server) routes() http.Handler {
 		}
 	}
 
-	// Everybody. No session is looked for, and no cookie is read or set.
+	// Everybody. No cookie is set, and none is read but by /auth.
 	group(s.open, map[string]http.HandlerFunc{
 		"GET /healthz":               s.healthz,
 		"GET /readyz":                s.readyz,
@@ -24,6 +24,8 @@ func (s *Server) routes() http.Handler {
 		"GET /.well-known/oauth-authorization-server": s.wellKnown,
 		"GET " + pages.StaticPath:                     pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
 		"GET /v1/openapi.json":                        openAPI,
+		"GET /auth":                                   s.auth,
+		"/auth":                                       s.auth, // Envoy asks with the method of what it asks about
 		"POST /v1/login":                              s.apiLogin,
 		"POST /v1/token":                              s.apiToken,
 	})

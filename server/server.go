@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil"
+	"github.com/counterfoil/counterfoil/forwardauth"
 	"github.com/counterfoil/counterfoil/server/account"
 	"github.com/counterfoil/counterfoil/server/client"
 	"github.com/counterfoil/counterfoil/server/outbox"
@@ -48,9 +49,22 @@ type Config struct {
 	// server.
 	Accounts *account.Accounts
 
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
-	// Empty: nobody's.
+	// TrustedProxies are the addresses whose X-Forwarded-For, and whose word about
+	// the requests that they ask about, is believed. Empty: nobody's.
 	TrustedProxies []netip.Prefix
+
+	// AppOrigins are the sites behind the front door, such as
+	// "https://app.example.com", that a login may lead back to. Sessions.PublicURL
+	// is one of them anyway.
+	AppOrigins []string
+
+	// IdentityTokens gives those sites a signed word about who asks: see
+	// forwardauth.Config.IdentityToken.
+	IdentityTokens bool
+
+	// AmbiguousPaths lets requests to them through whose path can be read in more
+	// than one way: see forwardauth.Config.AmbiguousPaths.
+	AmbiguousPaths bool
 
 	// ReceiverNetworks are networks in which clients may be told of ended
 	// sessions although they are private, or this machine. Empty: none.
@@ -73,11 +87,13 @@ type Server struct {
 	handler  http.Handler
 	setup    setupCode
 	programs *client.Registry
-	feed     http.Handler // for verifiers
+	feed     http.Handler         // for verifiers
+	front    *forwardauth.Handler // for reverse proxies; nil: we don't know our own URL
 	store    store.Store
 	outbox   *outbox.Outbox
 
-	wellKnown http.HandlerFunc // what programs find out about us
+	wellKnown  http.HandlerFunc // what programs find out about us
+	appOrigins []string         // that a login may lead back to
 
 	draining   context.Context // ends when no more connections are taken
 	endStreams context.CancelFunc
@@ -106,7 +122,7 @@ func New(c Config) (*Server, error) {
 		secure:   !strings.HasPrefix(strings.ToLower(c.Sessions.PublicURL), "http://"),
 	}
 	s.draining, s.endStreams = context.WithCancel(context.Background())
-	if err := s.openSessions(c.Sessions); err != nil {
+	if err := s.openSessions(c); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -123,7 +139,8 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) openSessions(c counterfoil.Config) (err error) {
+func (s *Server) openSessions(config Config) (err error) {
+	c := config.Sessions
 	c.ClientAddress = func(r *http.Request) string { return s.clientAddress(r).String() }
 	c.ErrorHandler = s.refuse
 	audit := Audit(s.log)
@@ -147,6 +164,9 @@ func (s *Server) openSessions(c counterfoil.Config) (err error) {
 		if err := s.origin.AddTrustedOrigin(strings.TrimSuffix(origin, "/")); err != nil {
 			return errors.Join(fmt.Errorf("server: origin %q: %w", origin, err), s.sessions.Close())
 		}
+	}
+	if err := s.openFront(config); err != nil {
+		return errors.Join(err, s.sessions.Close())
 	}
 	s.programs = client.NewRegistry(c.Store, s.log)
 	s.feed = s.sessions.Feed(s.mayVerify)

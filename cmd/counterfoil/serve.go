@@ -30,7 +30,12 @@ type serveCmd struct {
 	MaxSessions     int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
 	ReceiverNetwork []netip.Prefix `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
 	Resource        []string       `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, beside this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
-	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed (${env})."`
+	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For, and whose word about what they ask /auth about, is believed (${env})."`
+
+	AppOrigin      []string `env:"COUNTERFOIL_APP_ORIGIN" placeholder:"URL" help:"A site behind the front door that a login may lead back to, besides the public URL; may come again (${env}, with commas)."`
+	CookieDomain   string   `env:"COUNTERFOIL_COOKIE_DOMAIN" placeholder:"DOMAIN" help:"Share the login with every host of a domain: each of them can then take sessions over (${env})."`
+	IdentityToken  bool     `env:"COUNTERFOIL_IDENTITY_TOKEN" help:"Give sites behind the front door a signed word about who asks, in X-Auth-Token (${env})."`
+	AmbiguousPaths bool     `env:"COUNTERFOIL_AMBIGUOUS_PATHS" help:"Let requests through the front door whose path can be read in more than one way, such as with // or %2f (${env})."`
 }
 
 // Validate is called by kong after parsing. The library takes zero for its own
@@ -113,6 +118,9 @@ func (c *serveCmd) newServer(secret secretFile, addr net.Addr, sessions store.St
 		Sessions:         c.sessionsConfig(sessions, a, (*[32]byte)(secret.secret)),
 		Accounts:         accounts,
 		TrustedProxies:   c.TrustedProxy,
+		AppOrigins:       c.AppOrigin,
+		IdentityTokens:   c.IdentityToken,
+		AmbiguousPaths:   c.AmbiguousPaths,
 		ReceiverNetworks: c.ReceiverNetwork,
 		Logger:           slog.Default(),
 	})
@@ -126,6 +134,7 @@ func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]b
 	config := counterfoil.Config{
 		Store:        sessions,
 		PublicURL:    a.public,
+		CookieDomain: c.CookieDomain,
 		InsecureHTTP: c.InsecureHTTP,
 		Secret:       secret,
 		IdleTimeout:  c.Idle,
