@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
-)
 
-const origin = "https://bench.example.com"
+	"github.com/counterfoil/counterfoil/bench/internal/web"
+)
 
 // A browser is logged in to an application and keeps its cookies.
 type browser struct {
@@ -22,22 +22,17 @@ type browser struct {
 func newBrowser(tb testing.TB, a app) *browser {
 	tb.Helper()
 	b := &browser{app: a, cookies: map[string]string{}}
+	if a.routes[form] != nil {
+		b.visit(tb, form)
+	}
 	if status, body := b.visit(tb, login); status != http.StatusOK || len(b.cookies) == 0 {
 		tb.Fatalf("%s: the login answers %d %q and sets %d cookies", a.name, status, body, len(b.cookies))
 	}
 	return b
 }
 
-// request is what every library gets. A browser sends more headers; these are
-// those that somebody reads.
 func (b *browser) request(path string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, origin+path, nil)
-	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
-	r.Header.Set("Accept", "text/html,application/xhtml+xml")
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	return r
+	return web.Request(http.MethodGet, path, b.cookies)
 }
 
 // visit sends a request and keeps the answer's cookies.
@@ -62,38 +57,13 @@ func (b *browser) visit(tb testing.TB, path string) (status int, body string) {
 }
 
 // sender returns a function that sends the same request to a route again and
-// again. It costs next to nothing itself: the ResponseWriter remembers the
-// status only. It returns an error unless that is 200.
+// again.
 func (b *browser) sender(path string) func() error {
 	if b.app.fast != nil {
 		return b.app.fast.sender(b.request(path))
 	}
-	handler, template := b.app.routes[path], b.request(path)
-	w := &writer{header: http.Header{}}
-	var r http.Request
-	return func() error {
-		// A new request each time: gorilla/sessions keeps what it has decoded in
-		// the request that it is given.
-		r = *template
-		clear(w.header)
-		w.status = http.StatusOK
-		handler.ServeHTTP(w, &r)
-		if w.status != http.StatusOK {
-			return fmt.Errorf("%s answers %d", path, w.status)
-		}
-		return nil
-	}
+	return web.Sender(b.app.routes[path], b.request(path))
 }
-
-// writer is a ResponseWriter that throws all but the status away.
-type writer struct {
-	header http.Header
-	status int
-}
-
-func (w *writer) Header() http.Header         { return w.header }
-func (w *writer) Write(p []byte) (int, error) { return len(p), nil }
-func (w *writer) WriteHeader(status int)      { w.status = status }
 
 // A fastApp is an application on fasthttp, which has its own requests.
 type fastApp struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
+	"github.com/counterfoil/counterfoil/bench/internal/web"
 	"github.com/counterfoil/counterfoil/store"
 )
 
@@ -16,7 +17,7 @@ var noteKey = counterfoil.NewKey[string]("note")
 // newCounterfoil mounts ours, with its defaults. The user and the time of his
 // login are the session's own.
 func newCounterfoil(tb testing.TB, name string, s store.Store) app {
-	m, err := counterfoil.New(counterfoil.Config{Store: s, PublicURL: origin, Logger: slog.New(slog.DiscardHandler)})
+	m, err := counterfoil.New(counterfoil.Config{Store: s, PublicURL: web.Origin, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -27,6 +28,11 @@ func newCounterfoil(tb testing.TB, name string, s store.Store) app {
 	})
 	var other nextNote
 	return app{name: name, kind: report.Ours, keepsOnServer: true, routes: wrap(m.Handler, map[string]http.HandlerFunc{
+		form: func(w http.ResponseWriter, r *http.Request) {
+			if _, err := counterfoil.CSRFToken(r.Context()); err != nil {
+				counterfoil.WriteError(w, r, err)
+			}
+		},
 		login: func(w http.ResponseWriter, r *http.Request) {
 			if err := m.Login(r.Context(), counterfoil.Login{User: user, InsecureAllowGET: true}); err != nil {
 				counterfoil.WriteError(w, r, err)

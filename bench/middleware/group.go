@@ -9,6 +9,7 @@ import (
 	"github.com/counterfoil/counterfoil/bench/internal/env"
 	"github.com/counterfoil/counterfoil/bench/internal/measure"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
+	"github.com/counterfoil/counterfoil/bench/internal/web"
 	"github.com/counterfoil/counterfoil/internal/servers"
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
@@ -167,13 +168,13 @@ func requests(tb testing.TB, a app, path string, clients int) func(n int) error 
 		senders[i] = b.sender(path)
 	}
 	if clients == 1 {
-		return func(n int) error { return repeat(senders[0], n) }
+		return func(n int) error { return web.Repeat(senders[0], n) }
 	}
 	return func(n int) error {
 		var wait sync.WaitGroup
 		errs := make([]error, clients)
 		for i, send := range senders {
-			wait.Go(func() { errs[i] = repeat(send, (n+i)/clients) })
+			wait.Go(func() { errs[i] = web.Repeat(send, (n+i)/clients) })
 		}
 		wait.Wait()
 		for _, err := range errs {
@@ -183,13 +184,4 @@ func requests(tb testing.TB, a app, path string, clients int) func(n int) error 
 		}
 		return nil
 	}
-}
-
-func repeat(send func() error, n int) error {
-	for range n {
-		if err := send(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -28,6 +28,7 @@ const noteSize = 200
 
 // The routes of every application.
 const (
+	form     = "/form"     // the page before the login; ours only, which wants one
 	login    = "/login"    // begins the session: user, time, first note
 	identity = "/identity" // who is it? 401 if nobody
 	read     = "/read"     // the note, too
