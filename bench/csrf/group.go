@@ -135,12 +135,14 @@ func (m *measured) gets(all []app) report.Table {
 			t.Rows = append(t.Rows, with)
 		}
 	}
+	t.NoPlot = true
 	t.Targets = []report.Target{{Row: oursHeaders, Metric: perRequest, Against: ours, Limit: 1.05, Words: "the guard costs a GET nothing (at most 1.05)"}}
 	return t
 }
 
 func (m *measured) forms(all []app) report.Table {
 	t := whole("form", "A GET that asks for a token", "A masked token is made for the page, with fresh random bytes.")
+	t.NoPlot = true
 	for _, a := range all {
 		if a.form != nil {
 			t.Rows = append(t.Rows, row(m.form[a.name], a.kind))

@@ -33,6 +33,14 @@ func ours[S store.Store](tb testing.TB, s S, err error) store.Store {
 	return s
 }
 
+// on notes where the sessions of applications are.
+func on(database string, apps ...app) []app {
+	for i := range apps {
+		apps[i].database = database
+	}
+	return apps
+}
+
 func onRedis(tb testing.TB, url string) []app {
 	options, err := goredis.ParseURL(url)
 	if err != nil {
@@ -41,10 +49,10 @@ func onRedis(tb testing.TB, url string) []app {
 	client := goredis.NewClient(options)
 	tb.Cleanup(func() { client.Close() })
 	s, err := redis.Open(tb.Context(), url, redis.Config{})
-	return []app{
+	return on("Redis",
 		newSCS("scs, goredisstore", goredisstore.New(client)),
 		newCounterfoil(tb, "Counterfoil, Redis", ours(tb, s, err)),
-	}
+	)
 }
 
 // The table of pgxstore's README.
@@ -63,10 +71,10 @@ func onPostgres(tb testing.TB, url string) []app {
 	scs := pgxstore.New(pool)
 	tb.Cleanup(scs.StopCleanup)
 	s, err := postgres.Open(tb.Context(), url, postgres.Config{})
-	return []app{
+	return on("PostgreSQL",
 		newSCS("scs, pgxstore", scs),
 		newCounterfoil(tb, "Counterfoil, PostgreSQL", ours(tb, s, err)),
-	}
+	)
 }
 
 // The table of sqlite3store's README.
@@ -88,8 +96,8 @@ func onSQLite(tb testing.TB, dir string) []app {
 	scs := sqlite3store.New(db)
 	tb.Cleanup(scs.StopCleanup)
 	s, err := sqlite.Open(tb.Context(), filepath.Join(dir, "ours.db"), sqlite.Config{})
-	return []app{
+	return on("SQLite",
 		newSCS("scs, sqlite3store", scs),
 		newCounterfoil(tb, "Counterfoil, SQLite", ours(tb, s, err)),
-	}
+	)
 }

@@ -79,7 +79,7 @@ func Databases(ctx context.Context, p measure.Plan) (report.Section, error) {
 		},
 	}
 	err := env.Use(ctx, func(tb testing.TB) error {
-		apps := []app{newCounterfoil(tb, oursInMemory, ours[store.Store](tb, memory.New(memory.Config{}), nil))}
+		apps := on("memory", newCounterfoil(tb, oursInMemory, ours[store.Store](tb, memory.New(memory.Config{}), nil)))
 		apps = append(apps, onRedis(tb, servers.StartRedis(tb, nil).URL())...)
 		apps = append(apps, onPostgres(tb, servers.StartPostgres(tb, nil).Database())...)
 		apps = append(apps, onSQLite(tb, tb.TempDir())...)
@@ -125,21 +125,22 @@ func compare(tb testing.TB, p measure.Plan, apps []app, path string, clients int
 	table := report.Table{
 		ID: path[1:],
 		Metrics: []report.Metric{
-			{Name: perRequest, Unit: report.Nanoseconds, Log: true},
+			{Name: perRequest, Unit: report.Nanoseconds, Log: clients > 1},
 			measure.AllocsMetric,
 		},
 	}
 	if clients > 1 {
-		table.Metrics = append(table.Metrics, report.Metric{Name: perSecond, Unit: report.PerSecond, Higher: true, Log: true, Plot: true})
+		table.Metrics = append(table.Metrics, report.Metric{Name: perSecond, Unit: report.PerSecond, Higher: true})
 	}
 	var cases []measure.Case
 	var kinds []report.Kind
+	var groups []string
 	for _, a := range apps {
 		if a.fast == nil && a.routes[path] == nil {
 			continue
 		}
 		cases = append(cases, measure.Case{Name: a.name, Run: requests(tb, a, path, clients)})
-		kinds = append(kinds, a.kind)
+		kinds, groups = append(kinds, a.kind), append(groups, a.database)
 	}
 	p.Logf("%s: %d libraries", path, len(cases))
 	results, err := measure.Run(tb.Context(), p, cases)
@@ -148,6 +149,7 @@ func compare(tb testing.TB, p measure.Plan, apps []app, path string, clients int
 	}
 	for i, r := range results {
 		row := r.Row(kinds[i])
+		row.Group = groups[i]
 		row.Samples[perRequest] = r.CPU
 		for _, ns := range r.Wall {
 			row.Samples[perSecond] = append(row.Samples[perSecond], 1e9/ns)

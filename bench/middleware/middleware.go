@@ -47,7 +47,8 @@ type app struct {
 	routes routes
 	fast   *fastApp // instead of routes, for fasthttp
 
-	keepsOnServer bool // false: the session is in the cookie
+	database      string // where the sessions are, if that is compared
+	keepsOnServer bool   // false: the session is in the cookie
 }
 
 // nextNote alternates between the notes.

@@ -217,7 +217,6 @@ func (b *bench) again() (report.Table, error) {
 		fmt.Sprintf("Most checks are of tokens that were checked before. Ours remembers that the signature was good and what the token says, and looks at revocation, lease and expiry again each time; few are %d tokens of as many sessions, many are in memory that no cache of the processor holds. The others remember nothing: their rows are those of the first check, and were measured with little else in memory, so that the million tokens are no burden to their garbage collector.", hot),
 	}
 	t.Baseline = golangJWT
-	t.Metrics[0].Log = true
 	t.Targets = []report.Target{
 		{Row: ours + ", " + few, Metric: perToken, Limit: 400, Words: "at most 0.4 µs"},
 		{Row: ours + ", " + few, Metric: measure.AllocsMetric.Name, Limit: 0.01, Words: "no allocation"},
