@@ -15,6 +15,7 @@ import (
 	"github.com/counterfoil/counterfoil/bench/internal/measure"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
 	"github.com/counterfoil/counterfoil/bench/middleware"
+	"github.com/counterfoil/counterfoil/bench/scale"
 	"github.com/counterfoil/counterfoil/bench/tokens"
 )
 
@@ -27,6 +28,7 @@ var groups = []struct {
 	{"databases", middleware.Databases},
 	{"csrf", csrf.Run},
 	{"tokens", tokens.Run},
+	{"scale", scale.Run},
 }
 
 func main() {
