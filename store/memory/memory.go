@@ -53,7 +53,7 @@ type Store struct {
 
 // What is done before the lock is given to whoever waits.
 const (
-	batch  = 64   // looks at sessions that may have expired, removals of log entries
+	batch  = 64   // looks at sessions, removals of log entries
 	stride = 1024 // copies of a log entry
 )
 
@@ -287,15 +287,20 @@ func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
 	if len(touches) > store.MaxTouchSize {
 		return fmt.Errorf("%w: at most %d touches at once", store.ErrTooLarge, store.MaxTouchSize)
 	}
-	if err := s.begin(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
-	now := s.clock.Now()
-	for _, touch := range touches {
-		if i, err := s.live(touch.ID, now); err == nil {
-			s.sessions.touch(i, earlier(touch.At, now))
+	for some := range slices.Chunk(touches, batch) {
+		if err := s.begin(context.WithoutCancel(ctx)); err != nil { // what was begun goes on
+			return err
 		}
+		now := s.clock.Now()
+		for _, touch := range some {
+			if i, err := s.live(touch.ID, now); err == nil {
+				s.sessions.touch(i, earlier(touch.At, now))
+			}
+		}
+		s.mu.Unlock()
 	}
 	return nil
 }
