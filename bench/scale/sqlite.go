@@ -56,7 +56,7 @@ func measureFiles(tb testing.TB, p measure.Plan, sizes []int) ([]report.Table, e
 		ID:    "ended",
 		Title: "Sessions that have ended, and that expire, in a SQLite file",
 		Text: []string{
-			"All sessions of the file have been ended one by one, and a node starts that must know all of them, since tokens of theirs may still be about: it takes a snapshot of the log. And in another file as many expire, and are removed in batches as the manager does it, while sessions that live are asked for.",
+			"All sessions of the file have been ended one by one, and a node starts that must know all of them, since tokens of theirs may still be about: it takes a snapshot of the log. And in another file as many expire, and are removed in batches as the manager does it, while sessions that live are asked for, here and in a file from which nothing is removed.",
 		},
 		Metrics: []report.Metric{
 			{Name: startKnowing, Unit: report.Nanoseconds, Plot: true},
@@ -243,19 +243,7 @@ func measurePurge(tb testing.TB, n int, values []byte, into samples) error {
 	}
 	time.Sleep(1100 * time.Millisecond)
 	return withStore(ctx, path, func(s *sqlite.Store) error {
-		var live []store.SID
-		for i := range liveSessions / 10 {
-			c := content{idle: lasting}.creation(n + i)
-			if _, err := s.Create(ctx, c); err != nil {
-				return err
-			}
-			live = append(live, c.Session.ID)
-		}
-		check := func(i int) error {
-			_, err := s.Find(ctx, live[i%len(live)])
-			return err
-		}
-		before, err := ask(check, func() error { time.Sleep(time.Second); return nil })
+		live, err := addLive(ctx, s, values)
 		if err != nil {
 			return err
 		}
@@ -266,12 +254,18 @@ func measurePurge(tb testing.TB, n int, values []byte, into samples) error {
 			return err
 		}
 		into.add(purging, (measure.CPU()-spent)/time.Duration(removed))
-		during, err := ask(check, func() error { return purgeAll(ctx, s, n-removed) })
-		if err != nil {
-			return err
-		}
-		into.add(stall, during.longest())
-		into.add(quiet, before.longest())
-		return nil
+		return withStore(ctx, filepath.Join(filepath.Dir(path), "other.db"), func(other *sqlite.Store) error {
+			alive, err := addLive(ctx, other, values)
+			if err != nil {
+				return err
+			}
+			here, elsewhere, err := ask([2]func(int) error{finding(ctx, s, live), finding(ctx, other, alive)}, func() error { return purgeAll(ctx, s, n-removed) })
+			if err != nil {
+				return err
+			}
+			into.add(stall, here.longest())
+			into.add(quiet, elsewhere.longest())
+			return nil
+		})
 	})
 }

@@ -19,14 +19,14 @@ import (
 
 const (
 	stall     = "longest check"
-	quiet     = "without a purge"
+	quiet     = "longest elsewhere"
 	slow      = "checks of more than 1 ms, of a million"
-	slowQuiet = "the same without a purge"
+	slowQuiet = "the same elsewhere"
 )
 
 const (
-	liveSessions = 1000 // that are asked for meanwhile
-	askers       = 4
+	liveSessions = 1000                   // that are asked for meanwhile
+	askers       = 4                      // of each store
 	askEvery     = 200 * time.Microsecond // each, so that the processors are mostly idle
 
 	purgeBatch = 256 // as the manager's
@@ -40,7 +40,7 @@ func measureStalls(tb testing.TB, p measure.Plan, n int) (report.Table, error) {
 		ID:    "stall",
 		Title: "The longest check while all sessions expire",
 		Text: []string{
-			fmt.Sprintf("%s sessions have expired at once and are removed, ours in batches of %d as the manager does it, scs's by its clean-up. Meanwhile %d goroutines ask the store for others, each %d times a second or less. The same goroutines for as long without a purge show what the scheduler, the collector and other processes of the machine do.",
+			fmt.Sprintf("%s sessions have expired at once and are removed, ours in batches of %d as the manager does it, scs's by its clean-up. Meanwhile %d goroutines ask the store for others, each %d times a second or less, and as many ask another store of the same kind, of which nothing is removed: what those wait is the doing of the scheduler, the collector and the machine's other processes.",
 				number(n), purgeBatch, askers, time.Second/askEvery),
 		},
 		Metrics: []report.Metric{
@@ -63,53 +63,68 @@ func measureStalls(tb testing.TB, p measure.Plan, n int) (report.Table, error) {
 	values := note(tb)
 	for round := range rounds {
 		p.Logf("scale: %s sessions expire, round %d of %d", number(n), round+1, rounds)
-		for i, run := range []func() (during, before waits, err error){
+		for i, run := range []func() (here, elsewhere waits, err error){
 			func() (waits, waits, error) { return stallOfOurs(tb, n, values) },
 			func() (waits, waits, error) { return stallOfSCS(tb.Context(), n) },
 		} {
-			during, before, err := run()
+			here, elsewhere, err := run()
 			if err != nil {
 				return t, err
 			}
 			s := t.Rows[i].Samples
-			s[stall] = append(s[stall], float64(during.longest()))
-			s[quiet] = append(s[quiet], float64(before.longest()))
-			s[slow] = append(s[slow], during.slow())
-			s[slowQuiet] = append(s[slowQuiet], before.slow())
+			s[stall] = append(s[stall], float64(here.longest()))
+			s[quiet] = append(s[quiet], float64(elsewhere.longest()))
+			s[slow] = append(s[slow], here.slow())
+			s[slowQuiet] = append(s[slowQuiet], elsewhere.slow())
 		}
 	}
 	return t, nil
 }
 
-// stallOfOurs returns how long checks took during a purge, and before it.
-func stallOfOurs(tb testing.TB, n int, values []byte) (during, before waits, err error) {
+// stallOfOurs returns how long checks took during a purge, and those of another
+// store.
+func stallOfOurs(tb testing.TB, n int, values []byte) (here, elsewhere waits, err error) {
 	ctx := tb.Context()
-	s := memory.New(memory.Config{})
-	defer s.Close()
-	var live []store.SID
-	for i := range n + liveSessions {
-		c := content{idle: time.Second, values: values}
-		if i < liveSessions {
-			c.idle = lasting
-		}
-		creation := c.creation(i)
-		if _, err := s.Create(ctx, creation); err != nil {
+	var checks [2]func(int) error
+	var purged store.Store
+	for k := range checks {
+		s := memory.New(memory.Config{})
+		defer s.Close()
+		live, err := addLive(ctx, s, values)
+		if err != nil {
 			return nil, nil, err
 		}
-		if i < liveSessions {
-			live = append(live, creation.Session.ID)
+		checks[k] = finding(ctx, s, live)
+		if k == 0 {
+			purged = s
+		}
+	}
+	for i := range n {
+		if _, err := purged.Create(ctx, content{idle: time.Second, values: values}.creation(liveSessions+i)); err != nil {
+			return nil, nil, err
 		}
 	}
 	time.Sleep(1100 * time.Millisecond) // until the last has expired
-	check := func(i int) error {
-		_, err := s.Find(ctx, live[i%len(live)])
+	return ask(checks, func() error { return purgeAll(ctx, purged, n) })
+}
+
+// addLive adds sessions that nothing removes.
+func addLive(ctx context.Context, s store.Store, values []byte) (ids []store.SID, err error) {
+	for i := range liveSessions {
+		c := content{idle: lasting, values: values}.creation(i)
+		if _, err := s.Create(ctx, c); err != nil {
+			return nil, err
+		}
+		ids = append(ids, c.Session.ID)
+	}
+	return ids, nil
+}
+
+func finding(ctx context.Context, s store.Store, ids []store.SID) func(int) error {
+	return func(i int) error {
+		_, err := s.Find(ctx, ids[i%len(ids)])
 		return err
 	}
-	if before, err = ask(check, func() error { time.Sleep(2 * time.Second); return nil }); err != nil {
-		return nil, nil, err
-	}
-	during, err = ask(check, func() error { return purgeAll(ctx, s, n) })
-	return during, before, err
 }
 
 // purgeAll removes what has expired, as Manager.purge does.
@@ -132,30 +147,42 @@ func purgeAll(ctx context.Context, s store.Store, want int) error {
 
 // stallOfSCS is the same for scs, whose clean-up comes by itself: it is set to
 // come once, when all have been made and have expired.
-func stallOfSCS(ctx context.Context, n int) (during, before waits, err error) {
+func stallOfSCS(ctx context.Context, n int) (here, elsewhere waits, err error) {
 	for patience := 10 * time.Second; patience < 10*time.Minute; patience *= 2 {
-		during, before, err = stallOfSCSWithin(ctx, n, patience)
+		here, elsewhere, err = stallOfSCSWithin(ctx, n, patience)
 		if !errors.Is(err, errTooSlow) {
 			break
 		}
 	}
-	return during, before, err
+	return here, elsewhere, err
 }
 
 var errTooSlow = errors.New("the sessions were not made in time")
 
-func stallOfSCSWithin(ctx context.Context, n int, patience time.Duration) (during, before waits, err error) {
+func stallOfSCSWithin(ctx context.Context, n int, patience time.Duration) (here, elsewhere waits, err error) {
 	expired := time.Now().Add(patience)
-	m := memstore.NewWithCleanupInterval(patience + time.Second)
+	cleaned := memstore.NewWithCleanupInterval(patience + time.Second)
+	defer cleaned.StopCleanup()
 	cleanUp := expired.Add(time.Second)
-	defer m.StopCleanup()
-	s := newSCS(m)
-	for i := range n + liveSessions {
-		deadline := expired
-		if i < liveSessions {
-			deadline = expired.Add(lasting)
+	var checks [2]func(int) error
+	for k, m := range []*memstore.MemStore{cleaned, memstore.NewWithCleanupInterval(0)} {
+		s := newSCS(m)
+		for i := range liveSessions {
+			if err := s.add(i, expired.Add(lasting), true); err != nil {
+				return nil, nil, err
+			}
 		}
-		if err := s.add(i, deadline, true); err != nil {
+		checks[k] = func(i int) error {
+			_, found, err := m.Find(token(i % liveSessions))
+			if err == nil && !found {
+				err = errors.New("a live session is not found")
+			}
+			return err
+		}
+	}
+	s := newSCS(cleaned)
+	for i := range n {
+		if err := s.add(liveSessions+i, expired, true); err != nil {
 			return nil, nil, err
 		}
 		if i%1000 == 0 && time.Until(expired) < patience/4 {
@@ -163,23 +190,18 @@ func stallOfSCSWithin(ctx context.Context, n int, patience time.Duration) (durin
 		}
 	}
 	heapBefore, _ := inUse()
-	check := func(i int) error {
-		if _, found, err := m.Find(token(i % liveSessions)); !found || err != nil {
-			return fmt.Errorf("a live session is not found, error %w", err)
-		}
-		return nil
-	}
-	if before, err = ask(check, func() error { time.Sleep(2 * time.Second); return ctx.Err() }); err != nil {
-		return nil, nil, err
-	}
 	time.Sleep(time.Until(cleanUp.Add(-time.Second / 2)))
-	if during, err = ask(check, func() error { time.Sleep(time.Until(cleanUp.Add(2 * time.Second))); return ctx.Err() }); err != nil {
+	here, elsewhere, err = ask(checks, func() error {
+		time.Sleep(time.Until(cleanUp.Add(2 * time.Second)))
+		return ctx.Err()
+	})
+	if err != nil {
 		return nil, nil, err
 	}
 	if heap, _ := inUse(); heap > heapBefore*3/4 {
 		return nil, nil, fmt.Errorf("the clean-up of scs has not come: %.0f bytes are in use, before it %.0f", heap, heapBefore)
 	}
-	return during, before, nil
+	return here, elsewhere, nil
 }
 
 // waits are how long checks took.
@@ -198,30 +220,39 @@ func (w waits) slow() float64 {
 	return float64(n) / float64(len(w)) * million
 }
 
-// ask checks again and again while work runs.
-func ask(check func(i int) error, work func() error) (waits, error) {
+// ask asks two stores again and again while work runs.
+func ask(checks [2]func(i int) error, work func() error) (here, elsewhere waits, err error) {
 	done := make(chan struct{})
-	all, errs := make([]waits, askers), make([]error, askers+1)
+	all, errs := make([]waits, 2*askers), make([]error, 2*askers+1)
 	var wg sync.WaitGroup
-	for k := range askers {
-		wg.Go(func() {
-			for i := k; ; i += askers {
-				started := time.Now()
-				if err := check(i); err != nil {
-					errs[k] = err
-					return
-				}
-				all[k] = append(all[k], time.Since(started))
-				select {
-				case <-done:
-					return
-				case <-time.After(askEvery):
-				}
-			}
-		})
+	for k := range all {
+		wg.Go(func() { all[k], errs[k] = askUntil(done, checks[k%2], k/2) })
 	}
-	errs[askers] = work()
+	errs[2*askers] = work()
 	close(done)
 	wg.Wait()
-	return slices.Concat(all...), errors.Join(errs...)
+	for k, w := range all {
+		if k%2 == 0 {
+			here = append(here, w...)
+		} else {
+			elsewhere = append(elsewhere, w...)
+		}
+	}
+	return here, elsewhere, errors.Join(errs...)
+}
+
+// askUntil asks a store in the way of the k-th asker.
+func askUntil(done <-chan struct{}, check func(i int) error, k int) (w waits, err error) {
+	for i := k; ; i += askers {
+		started := time.Now()
+		if err := check(i); err != nil {
+			return w, err
+		}
+		w = append(w, time.Since(started))
+		select {
+		case <-done:
+			return w, nil
+		case <-time.After(askEvery):
+		}
+	}
 }
