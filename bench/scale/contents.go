@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/gob"
@@ -136,17 +137,23 @@ func token(i int) string {
 	return base64.RawURLEncoding.EncodeToString(digest[:])
 }
 
-// add adds the i-th user's session, as scs encodes it.
-func (s scsStore) add(i int, deadline time.Time, withNote bool) error {
-	values := map[string]any{"user": user(i), "login": time.Now()}
+// adder returns what adds the i-th user's session, as scs encodes it. The bytes
+// of different users differ in the user's id only, so they are encoded once.
+func (s scsStore) adder(deadline time.Time, withNote bool) (func(i int) error, error) {
+	values := map[string]any{"user": user(0), "login": time.Now()}
 	if withNote {
 		values["note"] = strings.Repeat("a", noteSize)
 	}
-	b, err := s.manager.Codec.Encode(deadline, values)
+	encoded, err := s.manager.Codec.Encode(deadline, values)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.store.Commit(token(i), b, deadline)
+	at := bytes.Index(encoded, []byte(user(0)))
+	return func(i int) error {
+		b := bytes.Clone(encoded)
+		copy(b[at:], user(i))
+		return s.store.Commit(token(i), b, deadline)
+	}, nil
 }
 
 // identity is a handler of scs that says who asks.

@@ -151,13 +151,11 @@ func measureSCS(p measure.Plan, tb testing.TB, n int, add func(string, report.Ki
 		s = scsStore{}
 		if err := add(name, report.Peer, n, func() error {
 			s = newSCS(memstore.NewWithCleanupInterval(0))
-			deadline := time.Now().Add(lasting)
-			for i := range n {
-				if err := s.add(i, deadline, withNote); err != nil {
-					return err
-				}
+			add, err := s.adder(time.Now().Add(lasting), withNote)
+			for i := 0; i < n && err == nil; i++ {
+				err = add(i)
 			}
-			return nil
+			return err
 		}); err != nil {
 			return report.Row{}, err
 		}

@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	start    = "open and start"
-	first    = "first request"
+	start    = "CPU of open and start"
+	first    = "CPU of the first request"
 	cold     = "CPU of a session's first check"
 	warm     = "CPU of a later check"
 	fileSize = "file, per session"
 
-	startKnowing = "start knowing all that have ended"
+	startKnowing = "CPU of a start that learns of all"
 	endedSize    = "heap per ended session"
 	purging      = "CPU of the purge, per session"
 )
@@ -176,18 +176,18 @@ func inParallel(n int, do func(i int) error) error {
 
 // measureStart starts a node and lets it check sessions.
 func measureStart(tb testing.TB, path string, ids []store.SID, into samples) error {
-	began := time.Now()
+	began := measure.CPU()
 	return withStore(tb.Context(), path, func(s *sqlite.Store) error {
 		m := manager(tb, s)
 		defer m.Close()
-		into.add(start, time.Since(began))
+		into.add(start, measure.CPU()-began)
 
 		h := identity(m)
-		began = time.Now()
+		began = measure.CPU()
 		if err := askOnce(h, ids[len(ids)/2:][:1]); err != nil {
 			return err
 		}
-		into.add(first, time.Since(began))
+		into.add(first, measure.CPU()-began)
 
 		asked := make([]store.SID, 5000)
 		for i := range asked {
@@ -219,11 +219,11 @@ func askOnce(h http.Handler, ids []store.SID) error {
 // measureView starts a node that must know all of these as ended.
 func measureView(tb testing.TB, path string, ids []store.SID, into samples) error {
 	before, _ := inUse()
-	began := time.Now()
+	began := measure.CPU()
 	return withStore(tb.Context(), path, func(s *sqlite.Store) error {
 		m := manager(tb, s)
 		defer m.Close()
-		into.add(startKnowing, time.Since(began))
+		into.add(startKnowing, measure.CPU()-began)
 		after, _ := inUse()
 		into[endedSize] = append(into[endedSize], max(after-before, 0)/float64(len(ids)))
 		if known := m.Status().Entries; known < len(ids) {

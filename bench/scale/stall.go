@@ -166,11 +166,12 @@ func stallOfSCSWithin(ctx context.Context, n int, patience time.Duration) (here,
 	cleanUp := expired.Add(time.Second)
 	var checks [2]func(int) error
 	for k, m := range []*memstore.MemStore{cleaned, memstore.NewWithCleanupInterval(0)} {
-		s := newSCS(m)
-		for i := range liveSessions {
-			if err := s.add(i, expired.Add(lasting), true); err != nil {
-				return nil, nil, err
-			}
+		add, err := newSCS(m).adder(expired.Add(lasting), true)
+		for i := 0; i < liveSessions && err == nil; i++ {
+			err = add(i)
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 		checks[k] = func(i int) error {
 			_, found, err := m.Find(token(i % liveSessions))
@@ -180,9 +181,12 @@ func stallOfSCSWithin(ctx context.Context, n int, patience time.Duration) (here,
 			return err
 		}
 	}
-	s := newSCS(cleaned)
+	add, err := newSCS(cleaned).adder(expired, true)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range n {
-		if err := s.add(liveSessions+i, expired, true); err != nil {
+		if err := add(liveSessions + i); err != nil {
 			return nil, nil, err
 		}
 		if i%1000 == 0 && time.Until(expired) < patience/4 {
