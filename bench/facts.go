@@ -27,7 +27,7 @@ var intro = []string{
 func facts(p measure.Plan) []report.Fact {
 	f := []report.Fact{
 		{Name: "processor", Value: fmt.Sprintf("%s, %d cores", fromFile("/proc/cpuinfo", "model name"), runtime.NumCPU())},
-		{Name: "memory", Value: fromFile("/proc/meminfo", "MemTotal")},
+		{Name: "memory", Value: memory()},
 		{Name: "system", Value: output("uname", "-srm")},
 		{Name: "Go", Value: fmt.Sprintf("%s, GOMAXPROCS %d", runtime.Version(), runtime.GOMAXPROCS(0))},
 		{Name: "rounds", Value: fmt.Sprintf("%d, of about %v for each row", p.Rounds, p.Time)},
@@ -91,6 +91,15 @@ func fromFile(path, name string) string {
 		}
 	}
 	return "unknown"
+}
+
+// memory is how much the machine has.
+func memory() string {
+	var kibibytes float64
+	if _, err := fmt.Sscanf(fromFile("/proc/meminfo", "MemTotal"), "%f kB", &kibibytes); err != nil {
+		return "unknown"
+	}
+	return report.Bytes.Format(kibibytes * 1024)
 }
 
 // output is what a command says.
