@@ -11,13 +11,18 @@ import (
 
 	"github.com/counterfoil/counterfoil/bench/internal/measure"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
+	"github.com/counterfoil/counterfoil/bench/stores"
 )
 
 // groups are what is measured, in the order of the document.
 var groups = []struct {
 	name string
 	run  func(context.Context, measure.Plan) (report.Section, error)
-}{}
+}{
+	{"stores/sqlite", stores.SQLite},
+	{"stores/postgres", stores.Postgres},
+	{"stores/redis", stores.Redis},
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
