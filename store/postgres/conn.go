@@ -28,8 +28,8 @@ func newPool(url string, config Config, size int) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(context.Background(), c) // connects when it is used
 }
 
-func listenConfig(config Config) (*pgx.ConnConfig, error) {
-	c, err := pgx.ParseConfig(config.ListenURL)
+func connConfig(url string, config Config) (*pgx.ConnConfig, error) {
+	c, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
 	}
@@ -49,6 +49,22 @@ func prepare(c *pgx.ConnConfig, config Config) {
 	c.ConnectTimeout = config.Timeout
 	c.ValidateConnect = takesWrites
 	c.OnNotice = keepWarning
+}
+
+// direct reports whether the connection leads to the process of the server that
+// answers: a pooler names none, or another one.
+func direct(ctx context.Context, c *pgx.Conn) (bool, error) {
+	var pid uint32
+	err := c.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+	return pid == c.PgConn().PID(), err
+}
+
+// closeConn takes leave of the server, for at most a second, whatever has become
+// of the context.
+func closeConn(ctx context.Context, c *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return c.Close(ctx)
 }
 
 // takesWrites refuses a server that does not take writes: what it answers may

@@ -62,9 +62,10 @@ type Config struct {
 	// seconds.
 	Timeout time.Duration
 
-	// NamedStatements has the server keep the statements that it has parsed,
-	// which costs it less. It does not work behind PgBouncer before 1.21, nor
-	// behind later ones without max_prepared_statements.
+	// NamedStatements has the server keep the statements that it has parsed also
+	// behind PgBouncer, which costs the server far less. It does not work before
+	// PgBouncer 1.21, nor with later ones without max_prepared_statements. Where
+	// nothing stands in between the server keeps them in any case.
 	NamedStatements bool
 
 	// Logger gets warnings about settings of the server that endanger what it
@@ -130,7 +131,10 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 	if s.schema, err = newSchema(config.Schema); err != nil {
 		return nil, err
 	}
-	if s.listen, err = listenConfig(config); err != nil {
+	if s.listen, err = connConfig(config.ListenURL, config); err != nil {
+		return nil, err
+	}
+	if config.NamedStatements, err = s.setUp(ctx, url, config); err != nil {
 		return nil, err
 	}
 	if s.reads, err = newPool(url, config, config.Readers); err != nil {
@@ -140,29 +144,35 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 		s.reads.Close()
 		return nil, err
 	}
-	if err := s.setUp(ctx, config); err != nil {
-		s.reads.Close()
-		s.writes.Close()
-		return nil, err
-	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.writer = startWriter(s)
 	return s, nil
 }
 
-// setUp makes the schema fit for use, or says why it can't.
-func (s *Store) setUp(ctx context.Context, config Config) error {
+// setUp makes the schema fit for use, or says why it can't. It reports whether
+// the server can keep statements.
+func (s *Store) setUp(ctx context.Context, url string, config Config) (named bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*config.Timeout) // other nodes may be doing the same
 	defer cancel()
-	c, err := s.writes.Acquire(ctx)
+	options, err := connConfig(url, config)
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer c.Release()
-	if err := checkServer(ctx, c.Conn(), config.Logger); err != nil {
-		return err
+	c, err := pgx.ConnectConfig(ctx, options)
+	if err != nil {
+		return false, err
 	}
-	return migrate(ctx, c.Conn(), s.schema, migrations)
+	defer func() { err = errors.Join(err, closeConn(ctx, c)) }()
+	if err := checkServer(ctx, c, config.Logger); err != nil {
+		return false, err
+	}
+	if err := migrate(ctx, c, s.schema, migrations); err != nil {
+		return false, err
+	}
+	if config.NamedStatements {
+		return true, nil
+	}
+	return direct(ctx, c)
 }
 
 // InProcess implements [store.Store].
