@@ -17,7 +17,7 @@ import (
 var errURL = errors.New("the URL can't be read: it looks like postgres://user:password@host:5432/database?sslmode=verify-full, " +
 	"with what is special in the password percent-encoded, and the files that it names must be there")
 
-func newPool(url string, config Config, size int) (*pgxpool.Pool, error) {
+func newPool(url string, config Config, direct bool, size int) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
@@ -25,6 +25,9 @@ func newPool(url string, config Config, size int) (*pgxpool.Pool, error) {
 	c.MaxConns = int32(size)
 	c.PingTimeout = config.Timeout / 2
 	prepare(c.ConnConfig, config)
+	if direct {
+		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	}
 	return pgxpool.NewWithConfig(context.Background(), c) // connects when it is used
 }
 
@@ -51,9 +54,9 @@ func prepare(c *pgx.ConnConfig, config Config) {
 	c.OnNotice = keepWarning
 }
 
-// direct reports whether the connection leads to the process of the server that
+// isDirect reports whether the connection leads to the process of the server that
 // answers: a pooler names none, or another one.
-func direct(ctx context.Context, c *pgx.Conn) (bool, error) {
+func isDirect(ctx context.Context, c *pgx.Conn) (bool, error) {
 	var pid uint32
 	err := c.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
 	return pid == c.PgConn().PID(), err

@@ -162,8 +162,7 @@ func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
 	}
 	slices.SortFunc(users, bytes.Compare)
 	b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all)
-		SELECT u, 0 FROM unnest($1::bytea[]) u WHERE NOT EXISTS (SELECT FROM cf.generation WHERE user_id = u)
-		ORDER BY u ON CONFLICT DO NOTHING`), users)
+		SELECT u, 0 FROM unnest($1::bytea[]) u ON CONFLICT DO NOTHING`), users)
 	each(b.Queue(s.schema.sql(`SELECT user_id, ended_all FROM cf.generation
 		WHERE user_id = ANY ($1::bytea[]) ORDER BY user_id FOR UPDATE`), users), func(rows pgx.Rows) error {
 		var user []byte

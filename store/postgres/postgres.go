@@ -134,13 +134,14 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 	if s.listen, err = connConfig(config.ListenURL, config); err != nil {
 		return nil, err
 	}
-	if config.NamedStatements, err = s.setUp(ctx, url, config); err != nil {
+	direct, err := s.setUp(ctx, url, config)
+	if err != nil {
 		return nil, err
 	}
-	if s.reads, err = newPool(url, config, config.Readers); err != nil {
+	if s.reads, err = newPool(url, config, direct, config.Readers); err != nil {
 		return nil, err
 	}
-	if s.writes, err = newPool(url, config, writers); err != nil {
+	if s.writes, err = newPool(url, config, direct, writers); err != nil {
 		s.reads.Close()
 		return nil, err
 	}
@@ -150,8 +151,8 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 }
 
 // setUp makes the schema fit for use, or says why it can't. It reports whether
-// the server can keep statements.
-func (s *Store) setUp(ctx context.Context, url string, config Config) (named bool, err error) {
+// the URL leads to the server itself, and not to a pooler.
+func (s *Store) setUp(ctx context.Context, url string, config Config) (direct bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*config.Timeout) // other nodes may be doing the same
 	defer cancel()
 	options, err := connConfig(url, config)
@@ -169,10 +170,7 @@ func (s *Store) setUp(ctx context.Context, url string, config Config) (named boo
 	if err := migrate(ctx, c, s.schema, migrations); err != nil {
 		return false, err
 	}
-	if config.NamedStatements {
-		return true, nil
-	}
-	return direct(ctx, c)
+	return isDirect(ctx, c)
 }
 
 // InProcess implements [store.Store].
