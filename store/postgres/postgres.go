@@ -53,7 +53,7 @@ type Config struct {
 	ListenURL string
 
 	// Readers is how many reads may be under way at once; more wait. Zero: 16.
-	// Another 4 connections write, and each call of Watch has one.
+	// Another 5 connections write, and each call of Watch has one.
 	Readers int
 
 	// Timeout is how long an operation waits for the server, at most, whatever
@@ -73,9 +73,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// writers are the connections that write: one for the groups, the others for
+// writers are the connections that write: some for the groups, the others for
 // beats, documents and purges, so that none of these waits for another.
-const writers = 4
+const writers = groupsAtOnce + 3
 
 // A Store keeps sessions in a PostgreSQL database. It is safe for concurrent use
 // and implements [store.Store].
