@@ -53,11 +53,9 @@ func scanSession(row pgx.Row, more ...any) (store.Session, error) {
 	return s, nil
 }
 
-// selectLive selects sessions that are live. The floor of the time is $1. The
-// additions of 0 keep the server from finding sessions by the index on the
-// expiry, which nearly all of them would match.
+// selectLive selects sessions that are live. The floor of the time is $1.
 const (
-	readerLive = `session.epoch + 0 = epoch.epoch AND session.expires + 0 > ` + readNow
+	readerLive = `session.epoch = epoch.epoch AND session.expires > ` + readNow
 	fromLive   = ` FROM cf.head, cf.epoch, cf.session WHERE ` + readerLive
 	selectLive = `SELECT ` + sessionColumns + `, ` + readNow + fromLive
 )
