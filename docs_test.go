@@ -378,7 +378,7 @@ func TestExamplesAreTested(t *testing.T) {
 func TestReadmeFiguresWereMeasured(t *testing.T) {
 	_, rest, _ := strings.Cut(read(t, "README.md"), "<!-- written by make bench -->\n")
 	table, _, _ := strings.Cut(rest, "<!-- to here -->\n")
-	figures := regexp.MustCompile(`[\d.,]+ (?:ns|µs|ms)`).FindAllString(table, -1)
+	figures := regexp.MustCompile(`-?[\d.,]+ (?:ns|µs|ms)`).FindAllString(table, -1)
 	if len(figures) < 4 {
 		t.Fatalf("found %q only", figures)
 	}

@@ -60,8 +60,8 @@ func measureAll(tb testing.TB, p measure.Plan, all []app) (measured, error) {
 	}
 	for _, a := range all {
 		b := newBrowser(tb, a)
-		add(m.get, a.name, a.quiet, b.get())
 		add(m.headers, a.name, a.quiet, b.withHeaders(http.MethodGet))
+		add(m.get, a.name, a.quiet, b.get())
 		add(m.post, a.name, a.quiet, b.post())
 		if a.form != nil {
 			add(m.form, a.name, a.form, b.get())

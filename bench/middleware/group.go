@@ -74,7 +74,7 @@ func Databases(ctx context.Context, p measure.Plan) (report.Section, error) {
 		ID:    "databases",
 		Title: "A request, sessions in a database",
 		Text: []string{
-			fmt.Sprintf("The same requests of %d clients at a time, each with a session of his own, with the sessions in Redis, PostgreSQL or SQLite on the same machine. CPU is that of the process with the handlers, without the database server's; requests per second have both. Redis and PostgreSQL are started for this with their defaults; both SQLite files have a write-ahead log and synchronous=FULL, so that no commit is lost.", clients),
+			fmt.Sprintf("The same requests of %d clients at a time, each with a session of his own, with the sessions in Redis, PostgreSQL or SQLite on the same machine. CPU is that of the process with the handlers, without the database server's; requests per second have both. All are set so that no acknowledged write is lost: Redis with appendfsync always, PostgreSQL as it comes, both SQLite files with a write-ahead log and synchronous=FULL.", clients),
 			"scs asks the database at every request. Counterfoil knows from a feed of ended sessions, proved to be fresh within its bound, that a session still lives, and asks for its values when the handler wants one: those are never older than the database.",
 		},
 	}

@@ -31,7 +31,7 @@ func Run(ctx context.Context, p measure.Plan) (report.Section, error) {
 		Title: "Access tokens",
 		Text: []string{
 			"JWTs signed with Ed25519 (EdDSA), with the claims of RFC 9068, the session's id and the user's name. Each library checks the same tokens, which were issued by Counterfoil: signature, issuer, audience, expiry. The others are given the one right key and keep their parser; crypto/ed25519 alone is the signature of the same bytes and nothing else, which is the limit for everybody.",
-			fmt.Sprintf("Ours is package verify with its defaults, as it runs in a service: it follows a node over a socket, knows of %s sessions that have ended, and looks at that and at its lease on every check. The others know nothing of logouts.", report.Count.Format(float64(ended(p)))),
+			fmt.Sprintf("Ours is package verify as it runs in a service: it follows a node over a socket, knows of %s sessions that have ended, and looks at that and at its lease on every check. The others know nothing of logouts.", report.Count.Format(float64(ended(p)))),
 		},
 	}
 	err := env.Use(ctx, func(tb testing.TB) error {
