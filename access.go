@@ -31,7 +31,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 		return AccessToken{}, err
 	}
 	x.mu.Lock()
-	via, record := x.via, x.session.Load().record
+	via, record := x.via, x.session().record
 	x.mu.Unlock()
 	if via != viaCookie || record.User == "" {
 		return AccessToken{}, ErrNoSession
@@ -39,7 +39,7 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
 	if m.now().Sub(record.AsOf) > maxAsOfAge {
-		if record, _, err = m.recall(ctx, record.ID); err != nil {
+		if _, err := m.recall(ctx, record.ID, &record); err != nil {
 			return AccessToken{}, err
 		}
 	}
@@ -107,26 +107,35 @@ func (m *Manager) Issuer() string { return m.issuer() }
 // Errors: ErrInvalidToken for any token that is not good, or not any more;
 // ErrUnavailable if that can't be told.
 func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, error) {
+	session := &Session{}
+	if err := m.checkToken(ctx, signed, &session.record); err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// checkToken is CheckToken, and puts the session into record as recall does.
+func (m *Manager) checkToken(ctx context.Context, signed string, record *store.Session) error {
 	// Whether it has expired is judged again below, after the session was
 	// looked up, so the clock need not be read here.
 	claims, err := m.verifier.Load().Verify(signed, m.latestNow())
 	if err != nil {
-		return nil, wrap(ErrInvalidToken, err)
+		return wrap(ErrInvalidToken, err)
 	}
 	id, err := store.ParseSID(claims.SessionID)
 	if err != nil {
-		return nil, wrap(ErrInvalidToken, err)
+		return wrap(ErrInvalidToken, err)
 	}
-	record, now, err := m.recall(ctx, id)
+	now, err := m.recall(ctx, id, record)
 	if err != nil && !errors.Is(err, ErrEnded) {
-		return nil, err
+		return err
 	}
 	// It may have expired since it was looked at: this process may have slept.
 	if err != nil || record.User != claims.Subject || !now.Before(claims.Expires) {
-		return nil, ErrInvalidToken
+		return ErrInvalidToken
 	}
-	m.touch(&record)
-	return &Session{record: record}, nil
+	m.touch(record)
+	return nil
 }
 
 // JWKS serves the public keys (RFC 7517), for whoever checks our tokens without
