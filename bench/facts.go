@@ -65,6 +65,7 @@ var compared = []string{
 	"github.com/gin-gonic/gin",
 	"github.com/go-jose/go-jose/v4",
 	"github.com/gofiber/fiber/v3",
+	"github.com/gofiber/storage/redis/v3",
 	"github.com/golang-jwt/jwt/v5",
 	"github.com/gorilla/csrf",
 	"github.com/gorilla/sessions",

@@ -16,6 +16,7 @@ import (
 	"github.com/counterfoil/counterfoil/bench/internal/report"
 	"github.com/counterfoil/counterfoil/bench/middleware"
 	"github.com/counterfoil/counterfoil/bench/scale"
+	"github.com/counterfoil/counterfoil/bench/stores"
 	"github.com/counterfoil/counterfoil/bench/tokens"
 )
 
@@ -29,6 +30,9 @@ var groups = []struct {
 	{"csrf", csrf.Run},
 	{"tokens", tokens.Run},
 	{"scale", scale.Run},
+	{"stores/sqlite", stores.SQLite},
+	{"stores/postgres", stores.Postgres},
+	{"stores/redis", stores.Redis},
 }
 
 func main() {

@@ -88,8 +88,8 @@ func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Sessio
 	if err != nil {
 		return store.Session{}, err
 	}
-	e := s.sessions.load(i)
-	if !e.refresh.exists() || !same(e.refresh.family, r.Family) || !same(e.refresh.current, r.Presented) && !e.refresh.replays(r, now) {
+	tokens := s.sessions.refresh(i)
+	if !tokens.exists() || !same(tokens.family, r.Family) || !same(tokens.current, r.Presented) && !tokens.replays(r, now) {
 		return store.Session{}, store.ErrNotFound
 	}
 	return s.find(r.ID, now)
