@@ -11,15 +11,20 @@ import (
 
 	"github.com/counterfoil/counterfoil/bench/internal/measure"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
+	"github.com/counterfoil/counterfoil/bench/sockets"
 )
 
 // groups are what is measured, in the order of the document.
 var groups = []struct {
 	name string
 	run  func(context.Context, measure.Plan) (report.Section, error)
-}{}
+}{
+	{"sockets", sockets.Run},
+	{"logins", sockets.RunLogins},
+}
 
 func main() {
+	sockets.Child()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx); err != nil {
