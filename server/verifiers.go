@@ -13,6 +13,7 @@ import (
 // verifiers lets clients in that may verify.
 func (s *Server) verifiers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.accounts.MakeWay()
 		id, err := s.authenticateClient(r, client.Verify)
 		switch {
 		case err == nil:
