@@ -28,7 +28,7 @@ var (
 	ErrCredentials = errors.New("account: wrong name or password")
 
 	// ErrBusy: too many logins are waiting to be checked, or this one has for
-	// 20 seconds. Answer 503 and let the visitor try again in a second.
+	// 25 seconds. Answer 503 and let the visitor try again in a second.
 	ErrBusy = errors.New("account: too many logins at once")
 
 	// ErrNotFound: there is no user of that name or id. For operators: a
@@ -136,8 +136,8 @@ func newAccounts(ctx context.Context, db *database, config Config) (*Accounts, e
 }
 
 // MakeWay says that somebody asks for something else than to have a password
-// checked. For a second from then on hashing rests half of the time, so that
-// many logins at once don't slow others down. Call it for each request; it
+// checked. For a second from then on hashing rests for most of the time, so
+// that many logins at once don't slow others down. Call it for each request; it
 // takes some 50 ns.
 func (a *Accounts) MakeWay() { a.hasher.makeWay() }
 

@@ -32,14 +32,11 @@ const (
 	saltSize = 16
 	keySize  = 32
 
-	// maxQueue is how many may wait for a turn. At some 25 ms a hash and as long
-	// a rest, the last in the queue of a machine with two processors waits for
-	// 13 s.
+	// maxQueue is how many may wait for a turn, and maxWait for how long: there
+	// must be time left to answer. At some 30 ms a hash, the last in the queue of
+	// a machine with two processors waits for 8 s; for 19 s where each rests.
 	maxQueue = 256
-
-	// maxWait is how long they may: longer where the machine is busy with other
-	// things, too. There must be time left to answer.
-	maxWait = 20 * time.Second
+	maxWait  = 25 * time.Second
 
 	// othersFor is for how long somebody who asks for something else is taken
 	// to go on asking.
@@ -52,7 +49,8 @@ const (
 // Nor may it slow down everybody else. Go takes a processor away from a hash
 // only every 10 ms, so a request that is done in a few microseconds waits for
 // 10 ms where all processors hash. So half of them do at most; and while others
-// ask for something, each rests after a hash for as long as that took.
+// ask for something, each rests after a hash for half as long again as that took:
+// the median request then finds none under way.
 type hasher struct {
 	cost       cost
 	derive     func(password, salt []byte, c cost) []byte // argon2id; tests count its calls
@@ -117,13 +115,15 @@ func (h *hasher) key(password string, salt []byte, c cost) []byte {
 	begun := time.Now()
 	defer func() {
 		if h.makesWay() {
-			time.AfterFunc(time.Since(begun), h.rested)
+			time.AfterFunc(restAfter(time.Since(begun)), h.rested)
 		} else {
 			h.rested()
 		}
 	}()
 	return h.derive([]byte(password), salt, c)
 }
+
+func restAfter(hash time.Duration) time.Duration { return hash * 3 / 2 }
 
 func (h *hasher) rested() { <-h.processors }
 

@@ -155,12 +155,12 @@ func TestHashingMakesWay(t *testing.T) {
 		why   string
 	}{
 		{"nobody asks", func(h *hasher) {}, many * took, "an idle server hashes one after the other"},
-		{"others ask", func(h *hasher) { h.makeWay() }, (2*many - 1) * took, "half of the time is theirs"},
+		{"others ask", func(h *hasher) { h.makeWay() }, many*took + (many-1)*restAfter(took), "most of the time is theirs"},
 		{"somebody asked once", func(h *hasher) {
 			if time.Since(h.begun) < took {
 				h.makeWay()
 			}
-		}, (many + 5) * took, "for a second more: five hashes and their rests"},
+		}, many*took + 4*restAfter(took), "for a second more: four hashes and their rests"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
