@@ -2,7 +2,9 @@ package counterfoil
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -75,6 +77,28 @@ func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, erro
 	m.emitFor(ctx, TokenIssued, s)
 	return AccessToken{Token: signed, ExpiresIn: expires.Sub(s.AsOf)}, nil
 }
+
+// SignJWT signs another JWT than an access token with the site's keys, which
+// [Manager.JWKS] shows: typ is what it is, such as "logout+jwt", and claims
+// become its payload as JSON. No check takes it for an access token, whatever its
+// claims are.
+//
+// Errors: claims that are no JSON object, or too long; a typ that is none, or
+// that of access tokens.
+func (m *Manager) SignJWT(typ string, claims any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("counterfoil: the claims can't be written down: %w", err)
+	}
+	if payload[0] != '{' {
+		return "", errors.New("counterfoil: claims are a JSON object")
+	}
+	return m.keys.ring.Load().SignJWT(typ, payload, m.now())
+}
+
+// Issuer is how the site names itself in what it signs, as iss: the
+// Config.PublicURL, or "counterfoil" where there is none.
+func (m *Manager) Issuer() string { return m.issuer() }
 
 // CheckToken returns the live session that an access token belongs to: the
 // signature and the claims are checked, and then that the session lives, so that

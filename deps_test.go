@@ -35,10 +35,12 @@ var allowed = []struct {
 	{"/counterfoiltest", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/token"}, []string{"github.com/go-jose/go-jose/v4"}},
 	{"/internal/servers", nil, []string{"github.com/jackc", "golang.org/x/text"}},
 	{"/internal/faults", []string{"/internal/servers", "/store"}, []string{"github.com/anishathalye/porcupine", "github.com/jackc", "golang.org/x/text"}},
-	{"/server/account", nil, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
+	{"/server/database", nil, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/sync", "golang.org/x/text"}},
+	{"/server/account", []string{"/server/database"}, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
+	{"/server/outbox", []string{"/server/database", "/store"}, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/sync", "golang.org/x/text"}},
 	{"/server/client", []string{"/store"}, nil},
 	{"/server/pages", nil, nil},
-	{"/server", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/pages"}, nil},
+	{"/server", []string{"", "/feed", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/database", "/server/outbox", "/server/pages"}, nil},
 }
 
 // What the standard library and the allowed modules need for themselves.

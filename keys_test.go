@@ -197,3 +197,27 @@ func TestSecretIsCopied(t *testing.T) {
 		t.Errorf("the keys don't open with the secret: %v", err)
 	}
 }
+
+// why: "No check takes it for an access token, whatever its claims are."
+func TestSignedJWTOpensNothing(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	john := s.user("john")
+	access := john.me().Token
+	var claims map[string]any
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(access, ".")[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		t.Fatal(err)
+	}
+	signed, err := s.SignJWT("logout+jwt", claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CheckToken(t.Context(), signed); !errors.Is(err, counterfoil.ErrInvalidToken) {
+		t.Errorf("a logout token with the claims of an access token: %v", err)
+	}
+	for typ, claims := range map[string]any{"at+jwt": claims, "JWT": []string{"no object"}} {
+		if _, err := s.SignJWT(typ, claims); err == nil {
+			t.Errorf("typ %s, claims %v: signed", typ, claims)
+		}
+	}
+}

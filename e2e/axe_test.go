@@ -40,9 +40,7 @@ type violation struct {
 // axeSource returns the script, from this user's cache or else from npm.
 func axeSource(t testing.TB) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	check(t, err)
-	dir := filepath.Join(cache, "counterfoil-e2e")
+	dir := cacheDir(t)
 	path := filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
 	script, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && digestOf(script) != axeDigest {
@@ -63,12 +61,26 @@ func digestOf(script []byte) string {
 
 func installAxe(t testing.TB, dir string) error {
 	t.Helper()
+	return npmInstall(t, dir, "axe-core@"+axeVersion)
+}
+
+// npmInstall installs packages into a directory, where they are not yet.
+func npmInstall(t testing.TB, dir string, packages ...string) error {
+	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	npm := exec.Command(find(t, "npm"), "install", "--prefix", dir, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "axe-core@"+axeVersion)
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("install axe-core, which takes a network: %w\n%s", err, out)
+	args := append([]string{"install", "--prefix", dir, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"}, packages...)
+	if out, err := exec.Command(find(t, "npm"), args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("install %v, which takes a network: %w\n%s", packages, err, out)
 	}
 	return nil
+}
+
+// cacheDir is where what comes from npm is kept.
+func cacheDir(t testing.TB) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	check(t, err)
+	return filepath.Join(cache, "counterfoil-e2e")
 }

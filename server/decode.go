@@ -26,10 +26,14 @@ const (
 //
 // Errors: errContentType, errTooLarge, errUnreadable.
 func readBody(w http.ResponseWriter, r *http.Request, contentType string) ([]byte, error) {
+	return readBodyOf(w, r, contentType, maxBody)
+}
+
+func readBodyOf(w http.ResponseWriter, r *http.Request, contentType string, limit int64) ([]byte, error) {
 	if err := checkContentType(r, contentType); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, errTooLarge
 	}

@@ -67,6 +67,11 @@ func (s *Server) routes() http.Handler {
 		"GET /v1/feed/snapshot": follow,
 	})
 
+	// Services that fetch events of ended sessions.
+	group(s.pollers, map[string]http.HandlerFunc{
+		"POST /v1/events/poll": s.pollEvents,
+	})
+
 	return s.withHeaders(s.withRecovery(s.withUnmatched(mux)))
 }
 

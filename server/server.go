@@ -32,6 +32,8 @@ import (
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/account"
 	"github.com/counterfoil/counterfoil/server/client"
+	"github.com/counterfoil/counterfoil/server/outbox"
+	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
 )
 
@@ -49,6 +51,10 @@ type Config struct {
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	// Empty: nobody's.
 	TrustedProxies []netip.Prefix
+
+	// ReceiverNetworks are networks in which clients may be told of ended
+	// sessions although they are private, or this machine. Empty: none.
+	ReceiverNetworks []netip.Prefix
 
 	// Logger is told what an operator should see: failures, and every
 	// authentication event. Nil: slog.Default().
@@ -68,6 +74,8 @@ type Server struct {
 	setup    setupCode
 	programs *client.Registry
 	feed     http.Handler // for verifiers
+	store    store.Store
+	outbox   *outbox.Outbox
 
 	draining   context.Context // ends when no more connections are taken
 	endStreams context.CancelFunc
@@ -99,25 +107,34 @@ func New(c Config) (*Server, error) {
 	if err := s.openSessions(c.Sessions); err != nil {
 		return nil, err
 	}
-	s.handler = s.routes()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	if err := s.openOutbox(ctx, c); err != nil {
+		return nil, errors.Join(fmt.Errorf("server: %w", err), s.Close())
+	}
+	s.handler = s.routes()
 	if err := s.settleCutoffs(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: end the sessions of changed users: %w", err), s.Close())
 	}
 	s.work.Go(func() { s.watchCutoffs(ctx) })
+	s.work.Go(func() { s.outbox.Run(ctx) })
 	return s, nil
 }
 
 func (s *Server) openSessions(c counterfoil.Config) (err error) {
 	c.ClientAddress = func(r *http.Request) string { return s.clientAddress(r).String() }
 	c.ErrorHandler = s.refuse
-	c.OnEvent = Audit(s.log)
+	audit := Audit(s.log)
+	c.OnEvent = func(ctx context.Context, e counterfoil.Event) {
+		audit(ctx, e)
+		s.wakeOutbox(e.Kind)
+	}
 	c.Logger = s.log
 	c.MaxFormBytes = maxBody
 	if c.Store == nil {
 		c.Store = memory.New(memory.Config{}) // we need it, too
 	}
+	s.store = c.Store
 	if s.sessions, err = counterfoil.New(c); err != nil {
 		return err
 	}

@@ -10,14 +10,26 @@ import (
 	"github.com/counterfoil/counterfoil/server/client"
 )
 
-// verifiers lets clients in that may verify.
-func (s *Server) verifiers(next http.Handler) http.Handler {
+// verifiers lets clients in that may verify, and pollers those that may fetch
+// events.
+func (s *Server) verifiers(next http.Handler) http.Handler { return s.clientsFor(client.Verify, next) }
+func (s *Server) pollers(next http.Handler) http.Handler   { return s.clientsFor(client.Poll, next) }
+
+type clientKey struct{}
+
+// clientOf returns the id of the client that was let in.
+func clientOf(r *http.Request) string {
+	id, _ := r.Context().Value(clientKey{}).(string)
+	return id
+}
+
+func (s *Server) clientsFor(what client.Capability, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.accounts.MakeWay()
-		id, err := s.authenticateClient(r, client.Verify)
+		id, err := s.authenticateClient(r, what)
 		switch {
 		case err == nil:
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, id)))
 		case errors.Is(err, client.ErrDenied):
 			s.auditClient(r, id)
 			s.failAPI(w, r, err)

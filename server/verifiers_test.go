@@ -26,7 +26,7 @@ func openSiteWithStore(t *testing.T) (*site, store.Store) {
 
 func (s *site) addClient(sessions store.Store, name string, can ...clients.Capability) (id, secret string) {
 	s.t.Helper()
-	c, secret, err := clients.Add(s.t.Context(), sessions, name, can)
+	c, secret, err := clients.Add(s.t.Context(), sessions, clients.Client{Name: name, Can: can})
 	check(s.t, err)
 	s.secrets.add(secret)
 	return c.ID, secret

@@ -173,6 +173,11 @@ func keyOf(private crypto.Signer, info KeyInfo) (*key, error) {
 	return k, nil
 }
 
+const (
+	headerFormat    = `{"alg":"%s","kid":"%s","typ":"%s"}`
+	accessTokenType = "at+jwt" // RFC 9068 section 2.1
+)
+
 func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 	alg, err := algorithmOf(public)
 	if err != nil {
@@ -189,7 +194,7 @@ func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 		return nil, fmt.Errorf("token: the key as a JWK: %w", err)
 	}
 	info.ID, info.Algorithm = jwk.KeyID, alg
-	header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"at+jwt"}`, alg, info.ID)
+	header := fmt.Sprintf(headerFormat, alg, info.ID, accessTokenType)
 	return &key{
 		KeyInfo: info.inUTC(),
 		public:  public,

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -35,10 +36,35 @@ func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 		return "", errors.New("token: the claims hold invalid UTF-8, an impossible date or too long a list")
 	}
 	key := k.signer(now)
-	tok := make([]byte, 0, len(key.header)+2*len(payload)+128)
-	tok = append(append(tok, key.header...), '.')
+	return key.sign(key.header, payload)
+}
+
+// SignJWT signs another JWT than an access token, such as a logout token or a
+// security event token: typ is what it is (RFC 8725 section 3.11), and payload a
+// JSON object. Nobody takes it for an access token, whatever stands in it: the
+// header differs. It fails for the typ of access tokens, and where the token
+// would exceed [MaxLength].
+func (k *Keyring) SignJWT(typ string, payload []byte, now time.Time) (string, error) {
+	if !isType(typ) || strings.EqualFold(typ, accessTokenType) {
+		return "", errors.New("token: the typ of a JWT is a short word, and not that of access tokens")
+	}
+	key := k.signer(now)
+	header := fmt.Sprintf(headerFormat, key.Algorithm, key.ID, typ)
+	return key.sign(strictBase64.EncodeToString([]byte(header)), payload)
+}
+
+// isType reports whether a text is a media type without the application/ that
+// it may leave out.
+func isType(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.") == ""
+}
+
+// sign puts a token together and signs it.
+func (k *key) sign(header string, payload []byte) (string, error) {
+	tok := make([]byte, 0, len(header)+2*len(payload)+128)
+	tok = append(append(tok, header...), '.')
 	tok = strictBase64.AppendEncode(tok, payload)
-	sig, err := signMessage(key.private, tok)
+	sig, err := signMessage(k.private, tok)
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}

@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
 
 	"github.com/counterfoil/counterfoil/server/client"
 	"github.com/counterfoil/counterfoil/store"
@@ -10,12 +15,38 @@ import (
 
 type clientAddCmd struct {
 	clientArg
-	Can []client.Capability `required:"" enum:"verify,introspect" placeholder:"verify" help:"What it may do. verify: check tokens by itself, following logouts. introspect: nothing in this version. Repeat it, or put a comma between."`
+	Can          []client.Capability `enum:"verify,introspect,poll" placeholder:"verify" help:"What it may do. verify: check tokens by itself, following logouts. introspect: nothing in this version. poll: fetch events of ended sessions. Repeat it, or put a comma between."`
+	LogoutURL    string              `name:"logout-url" placeholder:"URL" help:"Where it takes logout tokens (OpenID Connect Back-Channel Logout)."`
+	EventsURL    string              `name:"events-url" placeholder:"URL" help:"Where it takes CAEP session-revoked events (RFC 8935)."`
+	InsecureHTTP bool                `name:"insecure-http" help:"Allow these URLs to be plain http beyond this machine: everybody on the way learns who logs out."`
+}
+
+// Validate is called by kong after parsing.
+func (c *clientAddCmd) Validate() error {
+	if len(c.Can) == 0 && c.LogoutURL == "" && c.EventsURL == "" {
+		return errors.New("say what it may do with --can, or what it is to be told with --logout-url or --events-url")
+	}
+	for flag, text := range map[string]string{"logout-url": c.LogoutURL, "events-url": c.EventsURL} {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" || c.InsecureHTTP { // what is no URL is refused later
+			continue
+		}
+		if addr, err := netip.ParseAddr(u.Hostname()); strings.EqualFold(u.Hostname(), "localhost") || err == nil && addr.IsLoopback() {
+			continue
+		}
+		return fmt.Errorf("--%s is plain http: use https, or allow it with --insecure-http", flag)
+	}
+	return nil
 }
 
 func (c *clientAddCmd) Run(ctx context.Context, o *options) error {
 	return o.withStore(ctx, func(s store.Store) error {
-		added, secret, err := client.Add(ctx, s, c.Name, c.Can)
+		added, secret, err := client.Add(ctx, s, client.Client{
+			Name:      c.Name,
+			Can:       c.Can,
+			LogoutURL: c.LogoutURL,
+			EventsURL: c.EventsURL,
+		})
 		if err != nil {
 			return err
 		}

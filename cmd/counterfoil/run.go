@@ -20,7 +20,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the pages and the API."`
 	User    userCmd    `cmd:"" help:"Add, list and change users."`
 	Session sessionCmd `cmd:"" help:"List and end sessions."`
-	Client  clientCmd  `cmd:"" help:"Add, list and remove services that check tokens."`
+	Client  clientCmd  `cmd:"" help:"Add, list and remove services that check tokens, or are told of logouts."`
+	Outbox  outboxCmd  `cmd:"" help:"Look at what services are still to be told of ended sessions."`
 	Keys    keysCmd    `cmd:"" help:"List and rotate the keys that sign tokens."`
 	Log     logCmd     `cmd:"" help:"Check a log for changes."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`

@@ -19,16 +19,17 @@ import (
 )
 
 type serveCmd struct {
-	Listen       string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one. Default: localhost:8080 (${env})."`
-	PublicURL    string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
-	InsecureHTTP bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
-	Bound        time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
-	Canary       time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it, a second or more; /readyz tells. Default: never (${env})."`
-	TokenLife    time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
-	Idle         time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
-	Lifetime     time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
-	MaxSessions  int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
-	TrustedProxy []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed (${env})."`
+	Listen          string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one. Default: localhost:8080 (${env})."`
+	PublicURL       string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
+	InsecureHTTP    bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
+	Bound           time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
+	Canary          time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it, a second or more; /readyz tells. Default: never (${env})."`
+	TokenLife       time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
+	Idle            time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
+	Lifetime        time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
+	MaxSessions     int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
+	ReceiverNetwork []netip.Prefix `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
+	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed (${env})."`
 }
 
 // Validate is called by kong after parsing. The library takes zero for its own
@@ -108,10 +109,11 @@ func (c *serveCmd) newServer(secret secretFile, addr net.Addr, sessions store.St
 		return nil, "", err
 	}
 	s, err := server.New(server.Config{
-		Sessions:       c.sessionsConfig(sessions, a, (*[32]byte)(secret.secret)),
-		Accounts:       accounts,
-		TrustedProxies: c.TrustedProxy,
-		Logger:         slog.Default(),
+		Sessions:         c.sessionsConfig(sessions, a, (*[32]byte)(secret.secret)),
+		Accounts:         accounts,
+		TrustedProxies:   c.TrustedProxy,
+		ReceiverNetworks: c.ReceiverNetwork,
+		Logger:           slog.Default(),
 	})
 	if err != nil {
 		return nil, "", usageError{secret.explain(err)}

@@ -17,7 +17,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
-	"time"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 // The errors that callers tell apart. See also [PasswordError] and
@@ -64,7 +65,7 @@ type Config struct {
 // A method that fails for another reason than the errors above could not reach
 // the database: refuse what was asked for.
 type Accounts struct {
-	db     *database
+	db     *database.DB
 	hasher *hasher
 	words  []string // Config.ContextWords, and the words in them
 
@@ -77,7 +78,7 @@ type Accounts struct {
 // alone, where it is missing. The file may be the one that holds the sessions:
 // the tables here are named account_… and leave all others alone.
 func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
-	db, err := openSQLite(path)
+	db, err := database.OpenSQLite(path)
 	if err != nil {
 		return nil, fmt.Errorf("account: open %s: %w", path, err)
 	}
@@ -97,7 +98,7 @@ func Open(ctx context.Context, path string, config Config) (*Accounts, error) {
 // server that does not answer within 10 seconds is an error. No error shows the
 // password.
 func OpenPostgres(ctx context.Context, url string, config Config) (*Accounts, error) {
-	db, err := openPostgres(url)
+	db, err := database.OpenPostgres(url)
 	if err != nil {
 		return nil, fmt.Errorf("account: open PostgreSQL: %w", err)
 	}
@@ -109,7 +110,7 @@ func OpenPostgres(ctx context.Context, url string, config Config) (*Accounts, er
 }
 
 // newAccounts owns the database from now on.
-func newAccounts(ctx context.Context, db *database, config Config) (*Accounts, error) {
+func newAccounts(ctx context.Context, db *database.DB, config Config) (*Accounts, error) {
 	if config.cost == (cost{}) {
 		config.cost = defaultCost
 	}
@@ -125,7 +126,7 @@ func newAccounts(ctx context.Context, db *database, config Config) (*Accounts, e
 	for _, w := range config.ContextWords {
 		a.words = append(a.words, wordsOf(w)...)
 	}
-	err := db.migrate(ctx)
+	err := db.Make(ctx, tables)
 	if err == nil {
 		err = a.purge(ctx)
 	}
@@ -141,14 +142,21 @@ func newAccounts(ctx context.Context, db *database, config Config) (*Accounts, e
 // takes some 50 ns.
 func (a *Accounts) MakeWay() { a.hasher.makeWay() }
 
+// Database is where the users are, for what is kept beside them. Close closes
+// it.
+func (a *Accounts) Database() *database.DB { return a.db }
+
 // Close closes the database. Attempts under way fail.
-func (a *Accounts) Close() error { return a.db.pool.Close() }
+func (a *Accounts) Close() error { return a.db.Close() }
 
 // failed says what could not be done because of an error of the database; the
 // package's own errors pass as they are.
 func failed(doing string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, database.ErrNoRow) {
+		return ErrNotFound
 	}
 	for _, own := range []error{ErrNotFound, ErrNameTaken, ErrNotEmpty} {
 		if errors.Is(err, own) {
@@ -157,9 +165,3 @@ func failed(doing string, err error) error {
 	}
 	return fmt.Errorf("account: %s: %w", doing, err)
 }
-
-// Times are stored as milliseconds since 1970: they sort, and every database
-// has a type for them.
-func millis(t time.Time) int64 { return t.UnixMilli() }
-
-func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/counterfoil/counterfoil/server/database"
+
 	"github.com/ncruces/go-sqlite3/driver"
 )
 
@@ -185,7 +187,7 @@ func TestOpenManyAtOnce(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	newer := filepath.Join(t.TempDir(), "newer.db")
 	a := open(t, newer)
-	if _, err := a.db.exec(t.Context(), `UPDATE account_schema SET version = 99`); err != nil {
+	if _, err := a.db.Exec(t.Context(), `UPDATE account_schema SET version = 99`); err != nil {
 		t.Fatal(err)
 	}
 	text := filepath.Join(t.TempDir(), "text.db")
@@ -246,7 +248,7 @@ func second[T any](_ T, err error) error { return err }
 func count(t testing.TB, a *Accounts, query string, args ...any) int {
 	t.Helper()
 	var n int
-	if err := a.db.one(t.Context(), into(&n), query, args...); err != nil {
+	if err := a.db.One(t.Context(), database.Into(&n), query, args...); err != nil {
 		t.Fatal(err)
 	}
 	return n

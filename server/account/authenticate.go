@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 // An Attempt is one try to log in.
@@ -46,8 +48,8 @@ type Change struct {
 //
 // Errors: those of [Accounts.Authenticate], and a [*PasswordError].
 func (a *Accounts) ChangePassword(ctx context.Context, c Change) (Cutoff, error) {
-	user, err := a.db.find(ctx, sqlUserByID, c.UserID)
-	if errors.Is(err, ErrNotFound) {
+	user, err := find(ctx, a.db.Conn, sqlUserByID, c.UserID)
+	if errors.Is(err, database.ErrNoRow) {
 		return Cutoff{}, ErrCredentials // deleted since he logged in
 	} else if err != nil {
 		return Cutoff{}, failed("find user", err)
@@ -63,11 +65,11 @@ func (a *Accounts) ChangePassword(ctx context.Context, c Change) (Cutoff, error)
 	if err != nil {
 		return Cutoff{}, err
 	}
-	cutoff, err := a.cutOff(ctx, user.ID, func(tx *txn) error {
+	cutoff, err := a.cutOff(ctx, user.ID, func(tx *database.Tx) error {
 		if err := forgetPlaces(ctx, tx, user.ID, g); err != nil {
 			return err
 		}
-		return tx.change(ctx, sqlUserChangePassword, hash, millis(tx.now), user.ID, millis(user.PasswordChanged))
+		return tx.Change(ctx, sqlUserChangePassword, hash, database.Millis(tx.Now), user.ID, database.Millis(user.PasswordChanged))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return Cutoff{}, ErrCredentials // changed or deleted by somebody else meanwhile

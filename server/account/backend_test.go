@@ -2,14 +2,13 @@ package account
 
 import (
 	"context"
-	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/counterfoil/counterfoil/internal/servers"
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 // onEach runs a test on each kind of database. It gets the path of a file that
@@ -36,15 +35,10 @@ func openWith(ctx context.Context, where string, c Config) (*Accounts, error) {
 	if !isURL(where) {
 		return Open(ctx, where, c)
 	}
-	db, err := openPostgres(where)
+	db, err := database.OpenPostgres(where)
 	if err != nil {
 		return nil, err
 	}
-	hold := db.hold
-	db.hold = func(ctx context.Context, tx *sql.Tx, subjects []string) (time.Time, error) {
-		_, err := hold(ctx, tx, subjects)
-		return time.Now(), err
-	}
-	db.now = func(context.Context) (time.Time, error) { return time.Now(), nil }
+	db.CountByThisProcess()
 	return newAccounts(ctx, db, c)
 }

@@ -3,11 +3,12 @@ package account
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 // The throttle counts failures in buckets. One is the person's: the name
@@ -68,12 +69,12 @@ func waitAfter(failures, free int) time.Duration {
 	return min(firstWait<<doublings, longestWait)
 }
 
-func countFailure(ctx context.Context, tx *txn, key []byte) error {
+func countFailure(ctx context.Context, tx *database.Tx, key []byte) error {
 	b, err := readFailures(ctx, tx, key)
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, sqlBucketSet, key, b.failures+1, millis(tx.now))
+	_, err = tx.Exec(ctx, sqlBucketSet, key, b.failures+1, database.Millis(tx.Now))
 	return err
 }
 
@@ -81,16 +82,16 @@ func countFailure(ctx context.Context, tx *txn, key []byte) error {
 func (a *Accounts) failStale(ctx context.Context, now time.Time) error {
 	var stale []ticket
 	// Those that started in the future are from before the clock was set back.
-	err := a.db.each(ctx, func(scan scanner) error {
+	err := a.db.Each(ctx, func(scan database.Scanner) error {
 		var t ticket
 		err := scan(&t.id, &t.person, &t.address)
 		stale = append(stale, t)
 		return err
-	}, sqlAttemptsStale, millis(now.Add(-attemptLife)), millis(now.Add(attemptLife)), 100)
+	}, sqlAttemptsStale, database.Millis(now.Add(-attemptLife)), database.Millis(now.Add(attemptLife)), 100)
 	for _, t := range stale {
-		err = errors.Join(err, a.db.write(ctx, t.subjects(), func(tx *txn) error {
-			err := tx.change(ctx, sqlAttemptEnd, t.id)
-			if errors.Is(err, ErrNotFound) {
+		err = errors.Join(err, a.db.Write(ctx, t.subjects(), func(tx *database.Tx) error {
+			err := tx.Change(ctx, sqlAttemptEnd, t.id)
+			if errors.Is(err, database.ErrNoRow) {
 				return nil // it has an outcome now, or another process has counted it
 			}
 			return errors.Join(err, countFailure(ctx, tx, t.person), countFailure(ctx, tx, t.address))
@@ -99,32 +100,32 @@ func (a *Accounts) failStale(ctx context.Context, now time.Time) error {
 	return err
 }
 
-func readBucket(ctx context.Context, tx *txn, key []byte, pending string) (bucket, error) {
+func readBucket(ctx context.Context, tx *database.Tx, key []byte, pending string) (bucket, error) {
 	b, err := readFailures(ctx, tx, key)
 	if err != nil {
 		return bucket{}, err
 	}
-	err = tx.one(ctx, into(&b.pending), pending, key)
+	err = tx.One(ctx, database.Into(&b.pending), pending, key)
 	return b, err
 }
 
-func readFailures(ctx context.Context, tx *txn, key []byte) (bucket, error) {
+func readFailures(ctx context.Context, tx *database.Tx, key []byte) (bucket, error) {
 	var b bucket
 	var failedAt int64
-	err := tx.one(ctx, into(&b.failures, &failedAt), sqlBucketRead, key)
-	if errors.Is(err, sql.ErrNoRows) {
+	err := tx.One(ctx, database.Into(&b.failures, &failedAt), sqlBucketRead, key)
+	if errors.Is(err, database.ErrNoRow) {
 		return bucket{}, nil
 	}
 	if err != nil {
 		return bucket{}, err
 	}
-	b.failedAt = fromMillis(failedAt)
-	if b.failedAt.After(tx.now) {
+	b.failedAt = database.FromMillis(failedAt)
+	if b.failedAt.After(tx.Now) {
 		// The clock was set back. Wait from here, not for as long as that was.
-		b.failedAt = tx.now
-		_, err = tx.exec(ctx, sqlBucketSet, key, b.failures, millis(tx.now))
+		b.failedAt = tx.Now
+		_, err = tx.Exec(ctx, sqlBucketSet, key, b.failures, database.Millis(tx.Now))
 	}
-	if tx.now.Sub(b.failedAt) >= forgetAfter {
+	if tx.Now.Sub(b.failedAt) >= forgetAfter {
 		return bucket{}, err
 	}
 	return b, err
@@ -133,21 +134,21 @@ func readFailures(ctx context.Context, tx *txn, key []byte) (bucket, error) {
 // purge removes what has run out, and keeps the number of buckets bounded: a
 // flood of names evicts the oldest of those that count least.
 func (a *Accounts) purge(ctx context.Context) error {
-	return a.db.write(ctx, []string{"purge"}, func(tx *txn) error {
+	return a.db.Write(ctx, []string{"purge"}, func(tx *database.Tx) error {
 		for query, before := range map[string]time.Time{
-			sqlBucketPurge: tx.now.Add(-forgetAfter),
-			sqlDevicePurge: tx.now.Add(-deviceLife),
-			sqlPlacePurge:  tx.now.Add(-placeLife),
+			sqlBucketPurge: tx.Now.Add(-forgetAfter),
+			sqlDevicePurge: tx.Now.Add(-deviceLife),
+			sqlPlacePurge:  tx.Now.Add(-placeLife),
 		} {
-			if _, err := tx.exec(ctx, query, millis(before)); err != nil {
+			if _, err := tx.Exec(ctx, query, database.Millis(before)); err != nil {
 				return err
 			}
 		}
 		var count int
-		if err := tx.one(ctx, into(&count), sqlBucketCount); err != nil || count <= a.maxBuckets {
+		if err := tx.One(ctx, database.Into(&count), sqlBucketCount); err != nil || count <= a.maxBuckets {
 			return err
 		}
-		_, err := tx.exec(ctx, sqlBucketEvict, count-a.maxBuckets)
+		_, err := tx.Exec(ctx, sqlBucketEvict, count-a.maxBuckets)
 		return err
 	})
 }

@@ -1,6 +1,10 @@
 package account
 
-import "context"
+import (
+	"context"
+
+	"github.com/counterfoil/counterfoil/server/database"
+)
 
 // A Cutoff is the debt of ending all sessions of a user: his password was
 // changed, or he was disabled or deleted. It is on record until
@@ -12,13 +16,13 @@ type Cutoff struct {
 
 // cutOff makes a change to the user and records, in the same transaction, that
 // his sessions are to be ended.
-func (a *Accounts) cutOff(ctx context.Context, id string, change func(*txn) error) (Cutoff, error) {
+func (a *Accounts) cutOff(ctx context.Context, id string, change func(*database.Tx) error) (Cutoff, error) {
 	c := Cutoff{UserID: id}
-	err := a.db.write(ctx, []string{userSubject(id)}, func(tx *txn) error {
+	err := a.db.Write(ctx, []string{userSubject(id)}, func(tx *database.Tx) error {
 		if err := change(tx); err != nil {
 			return err
 		}
-		return tx.one(ctx, into(&c.Seq), sqlCutoffMark, id)
+		return tx.One(ctx, database.Into(&c.Seq), sqlCutoffMark, id)
 	})
 	if err != nil {
 		return Cutoff{}, failed("change user", err)
@@ -31,7 +35,7 @@ func (a *Accounts) cutOff(ctx context.Context, id string, change func(*txn) erro
 // may have died before it was done.
 func (a *Accounts) PendingCutoffs(ctx context.Context) ([]Cutoff, error) {
 	var pending []Cutoff
-	err := a.db.each(ctx, func(scan scanner) error {
+	err := a.db.Each(ctx, func(scan database.Scanner) error {
 		var c Cutoff
 		err := scan(&c.UserID, &c.Seq)
 		pending = append(pending, c)
@@ -46,6 +50,6 @@ func (a *Accounts) PendingCutoffs(ctx context.Context) ([]Cutoff, error) {
 // CutoffDone clears the debt, once the user's sessions have ended. A newer one
 // of the same user stays. Clearing twice is no error.
 func (a *Accounts) CutoffDone(ctx context.Context, c Cutoff) error {
-	_, err := a.db.exec(ctx, sqlCutoffDone, c.UserID, c.Seq)
+	_, err := a.db.Exec(ctx, sqlCutoffDone, c.UserID, c.Seq)
 	return failed("clear cut-off", err)
 }

@@ -84,7 +84,7 @@ func TestChangeAndCutoffAreOne(t *testing.T) {
 		onEach(t, func(t *testing.T, where string) {
 			a := open(t, where)
 			u := add(t, a, "john")
-			if _, err := a.db.exec(t.Context(), `ALTER TABLE account_cutoff RENAME TO elsewhere`); err != nil {
+			if _, err := a.db.Exec(t.Context(), `ALTER TABLE account_cutoff RENAME TO elsewhere`); err != nil {
 				t.Fatal(err)
 			}
 			if c, err := do(t.Context(), a, u.ID); err == nil {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"time"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 const (
@@ -23,14 +25,14 @@ const (
 // kept. Error: [ErrNotFound].
 func (a *Accounts) RememberDevice(ctx context.Context, userID, old string) (secret string, err error) {
 	secret = rand.Text()
-	err = a.db.write(ctx, []string{userSubject(userID)}, func(tx *txn) error {
-		if _, err := tx.exec(ctx, sqlDeviceDelete, userID, deviceDigest(old)); err != nil {
+	err = a.db.Write(ctx, []string{userSubject(userID)}, func(tx *database.Tx) error {
+		if _, err := tx.Exec(ctx, sqlDeviceDelete, userID, deviceDigest(old)); err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, sqlDeviceBound, userID, maxDevices-1); err != nil {
+		if _, err := tx.Exec(ctx, sqlDeviceBound, userID, maxDevices-1); err != nil {
 			return err
 		}
-		return tx.change(ctx, sqlDeviceInsert, deviceDigest(secret), millis(tx.now), userID)
+		return tx.Change(ctx, sqlDeviceInsert, deviceDigest(secret), database.Millis(tx.Now), userID)
 	})
 	if err != nil {
 		return "", failed("remember device", err)
@@ -44,22 +46,22 @@ func deviceDigest(secret string) []byte {
 }
 
 // rememberPlace notes that the user has logged in from there.
-func rememberPlace(ctx context.Context, tx *txn, userID, place string) error {
+func rememberPlace(ctx context.Context, tx *database.Tx, userID, place string) error {
 	if place == "" {
 		return nil // an unknown address is nobody's home
 	}
-	if _, err := tx.exec(ctx, sqlPlaceSeen, userID, place, millis(tx.now)); err != nil {
+	if _, err := tx.Exec(ctx, sqlPlaceSeen, userID, place, database.Millis(tx.Now)); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, sqlPlaceBound, userID, maxPlaces)
+	_, err := tx.Exec(ctx, sqlPlaceBound, userID, maxPlaces)
 	return err
 }
 
 // forgetPlaces forgets the user's devices and places but those of the guess.
-func forgetPlaces(ctx context.Context, tx *txn, userID string, but guess) error {
-	if _, err := tx.exec(ctx, sqlDeviceForget, userID, deviceDigest(but.device)); err != nil {
+func forgetPlaces(ctx context.Context, tx *database.Tx, userID string, but guess) error {
+	if _, err := tx.Exec(ctx, sqlDeviceForget, userID, deviceDigest(but.device)); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, sqlPlaceForget, userID, placeOf(but.address))
+	_, err := tx.Exec(ctx, sqlPlaceForget, userID, placeOf(but.address))
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 func TestFullCost(t *testing.T) {
@@ -20,7 +22,7 @@ func TestFullCost(t *testing.T) {
 		defer a.Close()
 		add(t, a, "john")
 		var hash string
-		if err := a.db.one(t.Context(), into(&hash), `SELECT hash FROM account_user`); err != nil {
+		if err := a.db.One(t.Context(), database.Into(&hash), `SELECT hash FROM account_user`); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
@@ -44,7 +46,7 @@ func TestOldHashesAreRenewed(t *testing.T) {
 		}
 		defer a.Close()
 		stored := func() (hash string) {
-			if err := a.db.one(t.Context(), into(&hash), `SELECT hash FROM account_user`); err != nil {
+			if err := a.db.One(t.Context(), database.Into(&hash), `SELECT hash FROM account_user`); err != nil {
 				t.Fatal(err)
 			}
 			return hash
@@ -66,7 +68,7 @@ func TestOldHashesAreRenewed(t *testing.T) {
 			t.Errorf("a renewed hash is no changed password: %v, %v", pending, err)
 		}
 		// The change of password that renews on the way works too.
-		if _, err := a.db.exec(t.Context(), `UPDATE account_user SET hash = $1`, old); err != nil {
+		if _, err := a.db.Exec(t.Context(), `UPDATE account_user SET hash = $1`, old); err != nil {
 			t.Fatal(err)
 		}
 		u, _ := a.Find(t.Context(), "john")
@@ -91,14 +93,14 @@ func TestDamagedHash(t *testing.T) {
 			"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
 			"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$!!!",
 		} {
-			if _, err := a.db.exec(t.Context(), `UPDATE account_user SET hash = $1`, hash); err != nil {
+			if _, err := a.db.Exec(t.Context(), `UPDATE account_user SET hash = $1`, hash); err != nil {
 				t.Fatal(err)
 			}
 			err := login(t, a, "john", good, here)
 			if !errors.Is(err, errPHC) {
 				t.Errorf("with the hash %q: %v, want %v", hash, err, errPHC)
 			}
-			if _, err := a.db.exec(t.Context(), `DELETE FROM account_throttle`); err != nil {
+			if _, err := a.db.Exec(t.Context(), `DELETE FROM account_throttle`); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/counterfoil/counterfoil/server/database"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/counterfoil/counterfoil/internal/servers"
@@ -74,8 +76,8 @@ func TestCutoffsAreNumberedAsTheyCommit(t *testing.T) {
 	john := add(t, all[0], "john")
 	change, finish := make(chan error), make(chan struct{})
 	go func() {
-		_, err := all[0].cutOff(t.Context(), john.ID, func(tx *txn) error {
-			err := tx.change(t.Context(), sqlUserDisable, true, john.ID)
+		_, err := all[0].cutOff(t.Context(), john.ID, func(tx *database.Tx) error {
+			err := tx.Change(t.Context(), sqlUserDisable, true, john.ID)
 			change <- nil
 			<-finish
 			return err
@@ -115,7 +117,7 @@ func TestChangesOfAUserTakeTurns(t *testing.T) {
 		john := add(t, all[0], "john")
 		held, release, over := make(chan struct{}), make(chan struct{}), make(chan error, 2)
 		go func() {
-			over <- all[0].db.write(t.Context(), []string{userSubject(john.ID)}, func(*txn) error {
+			over <- all[0].db.Write(t.Context(), []string{userSubject(john.ID)}, func(*database.Tx) error {
 				close(held)
 				<-release
 				return nil
@@ -165,37 +167,37 @@ func TestNodesCountByTheServersClock(t *testing.T) {
 	const why = "a node whose own clock is wrong ends nobody's wait, and begins none: all count by the server's"
 	a := node(t, servers.Postgres(t))
 	var now, txNow time.Time
-	now, err := a.db.now(t.Context())
+	now, err := a.db.Now(t.Context())
 	if err == nil {
-		err = a.db.write(t.Context(), nil, func(tx *txn) error { txNow = tx.now; return nil })
+		err = a.db.Write(t.Context(), nil, func(tx *database.Tx) error { txNow = tx.Now; return nil })
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	var server int64
-	if err := a.db.one(t.Context(), into(&server), postgresNow); err != nil {
+	if err := a.db.One(t.Context(), database.Into(&server), `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`); err != nil {
 		t.Fatal(err)
 	}
 	for _, at := range []time.Time{now, txNow} {
-		if d := fromMillis(server).Sub(at); d < 0 || d > 10*time.Second {
-			t.Errorf("a node counts by %v, the server by %v: %s", at, fromMillis(server), why)
+		if d := database.FromMillis(server).Sub(at); d < 0 || d > 10*time.Second {
+			t.Errorf("a node counts by %v, the server by %v: %s", at, database.FromMillis(server), why)
 		}
 	}
 	// A transaction's own time, now(), is that of its begin. Who has waited for
 	// a lock needs the time after.
 	held, release := make(chan struct{}), make(chan struct{})
-	go a.db.write(t.Context(), []string{"x"}, func(tx *txn) error {
+	go a.db.Write(t.Context(), []string{"x"}, func(tx *database.Tx) error {
 		close(held)
 		<-release
 		return nil
 	})
 	<-held
 	time.AfterFunc(300*time.Millisecond, func() { close(release) })
-	began, err := a.db.now(t.Context())
+	began, err := a.db.Now(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.db.write(t.Context(), []string{"x"}, func(tx *txn) error { txNow = tx.now; return nil }); err != nil {
+	if err := a.db.Write(t.Context(), []string{"x"}, func(tx *database.Tx) error { txNow = tx.Now; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if waited := txNow.Sub(began); waited < 200*time.Millisecond {
@@ -247,10 +249,10 @@ func TestSilentServerIsAnError(t *testing.T) {
 	defer server.Resume()
 	start := time.Now()
 	err := login(t, a, "john", good, here)
-	if !errors.Is(err, errSilent) {
-		t.Errorf("a server that is stopped: %v, want %v", err, errSilent)
+	if !errors.Is(err, database.ErrSilent) {
+		t.Errorf("a server that is stopped: %v, want %v", err, database.ErrSilent)
 	}
-	if waited := time.Since(start); waited > longestWork+5*time.Second {
+	if waited := time.Since(start); waited > database.LongestWork+5*time.Second {
 		t.Errorf("a login waited %v for it", waited)
 	}
 	ctx, hangUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -263,23 +265,26 @@ func TestSilentServerIsAnError(t *testing.T) {
 // A node that is stopped in the middle of a transaction holds locks.
 func TestSilentNodeIsCutOff(t *testing.T) {
 	a := node(t, servers.Postgres(t))
-	tx, err := a.db.pool.BeginTx(t.Context(), a.db.begin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback()
-	if _, err := a.db.hold(t.Context(), tx, []string{"users"}); err != nil {
-		t.Fatal(err)
-	}
-	var timeout string
-	if err := tx.QueryRow(`SHOW idle_in_transaction_session_timeout`).Scan(&timeout); err != nil || timeout != longestWork.String() {
-		t.Errorf("the server cuts a silent node off after %q (%v), want %v", timeout, err, longestWork)
-	}
-	if _, err := tx.Exec(`SET LOCAL idle_in_transaction_session_timeout = '100ms'`); err != nil {
-		t.Fatal(err)
-	}
+	held, release, over := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		over <- a.db.Write(t.Context(), []string{"users"}, func(tx *database.Tx) error {
+			var timeout string
+			if err := tx.One(t.Context(), database.Into(&timeout), `SHOW idle_in_transaction_session_timeout`); err != nil || timeout != database.LongestWork.String() {
+				t.Errorf("the server cuts a silent node off after %q (%v), want %v", timeout, err, database.LongestWork)
+			}
+			_, err := tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = '100ms'`)
+			close(held)
+			<-release
+			return err
+		})
+	}()
+	<-held
 	if _, err := a.Add(t.Context(), "john", good); err != nil {
 		t.Errorf("others wait for it until then, and no longer: %v", err)
+	}
+	close(release)
+	if err := <-over; err == nil {
+		t.Error("a node that was cut off takes its transaction for done")
 	}
 }
 
@@ -338,7 +343,7 @@ func TestDeadlockIsTriedAgain(t *testing.T) {
 	a := node(t, servers.Postgres(t))
 	one, two := bucketKey("one"), bucketKey("two")
 	for _, key := range [][]byte{one, two} {
-		if _, err := a.db.exec(t.Context(), sqlBucketSet, key, 0, 0); err != nil {
+		if _, err := a.db.Exec(t.Context(), sqlBucketSet, key, 0, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -349,7 +354,7 @@ func TestDeadlockIsTriedAgain(t *testing.T) {
 			slices.Reverse(order)
 		}
 		first := true
-		return a.db.write(t.Context(), nil, func(tx *txn) error {
+		return a.db.Write(t.Context(), nil, func(tx *database.Tx) error {
 			if err := countFailure(t.Context(), tx, order[0]); err != nil {
 				return err
 			}
@@ -374,9 +379,9 @@ func TestCommitsAreSafe(t *testing.T) {
 	for setting, want := range map[string]string{"off": "on", "local": "on", "remote_apply": "remote_apply"} {
 		base := servers.Postgres(t)
 		a := node(t, base+"&options=-csynchronous_commit%3D"+setting)
-		err := a.db.write(t.Context(), nil, func(tx *txn) error {
+		err := a.db.Write(t.Context(), nil, func(tx *database.Tx) error {
 			var got string
-			err := tx.one(t.Context(), into(&got), `SHOW synchronous_commit`)
+			err := tx.One(t.Context(), database.Into(&got), `SHOW synchronous_commit`)
 			if got != want {
 				t.Errorf("with synchronous_commit %s transactions run with %s, want %s: %s", setting, got, want, why)
 			}
@@ -391,9 +396,9 @@ func TestCommitsAreSafe(t *testing.T) {
 func TestIsolationIsOurs(t *testing.T) {
 	const why = "with REPEATABLE READ a transaction would see what was before the lock that it waited for"
 	a := node(t, servers.Postgres(t)+"&options=-cdefault_transaction_isolation%3Dserializable")
-	err := a.db.write(t.Context(), nil, func(tx *txn) error {
+	err := a.db.Write(t.Context(), nil, func(tx *database.Tx) error {
 		var got string
-		err := tx.one(t.Context(), into(&got), `SHOW transaction_isolation`)
+		err := tx.One(t.Context(), database.Into(&got), `SHOW transaction_isolation`)
 		if got != "read committed" {
 			t.Errorf("transactions run at %s: %s", got, why)
 		}
@@ -415,11 +420,11 @@ func TestPostgresHoldsNoSecrets(t *testing.T) {
 	const slip = "a-password-typed-as-the-name"
 	wantError(t, login(t, a, slip, "wrong-guess", here), ErrCredentials)
 	for _, table := range []string{"user", "cutoff", "device", "place", "throttle", "attempt"} {
-		err := a.db.write(t.Context(), nil, func(tx *txn) error {
-			if _, err := tx.exec(t.Context(), `SET LOCAL bytea_output = escape`); err != nil {
+		err := a.db.Write(t.Context(), nil, func(tx *database.Tx) error {
+			if _, err := tx.Exec(t.Context(), `SET LOCAL bytea_output = escape`); err != nil {
 				return err
 			}
-			return tx.each(t.Context(), func(scan scanner) error {
+			return tx.Each(t.Context(), func(scan database.Scanner) error {
 				var row string
 				err := scan(&row)
 				for _, secret := range []string{good, device, slip, "wrong-guess"} {
@@ -438,7 +443,7 @@ func TestPostgresHoldsNoSecrets(t *testing.T) {
 
 func TestOpenPostgresRefuses(t *testing.T) {
 	newer := servers.Postgres(t)
-	if _, err := node(t, newer).db.exec(t.Context(), `UPDATE account_schema SET version = 99`); err != nil {
+	if _, err := node(t, newer).db.Exec(t.Context(), `UPDATE account_schema SET version = 99`); err != nil {
 		t.Fatal(err)
 	}
 	there, err := url.Parse(newer)

@@ -1,16 +1,13 @@
 package account
 
+import "github.com/counterfoil/counterfoil/server/database"
+
 // The statements, for SQLite and PostgreSQL alike. Parameters are numbered in the
 // order in which they are first used: SQLite takes $1 for a name, and numbers
 // names so. What differs are the tables' column types, and where the tables are:
 // see sqlite.go and postgres.go.
 
-const schemaVersion = 1
-
-const (
-	sqlSchemaVersion    = `SELECT coalesce(max(version), 0) FROM account_schema`
-	sqlSetSchemaVersion = `INSERT INTO account_schema (version) VALUES ($1)`
-)
+var tables = database.Tables{Name: "account", Version: 1, SQLite: sqliteSchema, Postgres: postgresSchema}
 
 const (
 	sqlUserColumns = `SELECT id, name, created, password_changed, disabled, name_key, hash FROM account_user `

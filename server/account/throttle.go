@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 // patience is how long an attempt waits for the outcome of others. It hears of
@@ -79,7 +81,7 @@ func (t ticket) subjects() []string { return []string{string(t.person), string(t
 // known meanwhile, or another password forgets where he is known, this attempt
 // is still one from before that.
 func (a *Accounts) tryAdmit(ctx context.Context, g guess) (t ticket, v verdict, err error) {
-	now, err := a.db.now(ctx)
+	now, err := a.db.Now(ctx)
 	if err != nil {
 		return ticket{}, verdict{}, err
 	}
@@ -89,12 +91,12 @@ func (a *Accounts) tryAdmit(ctx context.Context, g guess) (t ticket, v verdict, 
 	if t, err = a.identify(ctx, g, now); err != nil {
 		return ticket{}, verdict{}, err
 	}
-	err = a.db.write(ctx, t.subjects(), func(tx *txn) error {
+	err = a.db.Write(ctx, t.subjects(), func(tx *database.Tx) error {
 		v, err = judge(ctx, tx, t)
 		if err != nil || v.wait > 0 || v.hold {
 			return err
 		}
-		return tx.one(ctx, into(&t.id), sqlAttemptBegin, t.person, t.address, millis(tx.now))
+		return tx.One(ctx, database.Into(&t.id), sqlAttemptBegin, t.person, t.address, database.Millis(tx.Now))
 	})
 	return t, v, err
 }
@@ -105,18 +107,18 @@ func (a *Accounts) identify(ctx context.Context, g guess, now time.Time) (ticket
 	t := ticket{place: placeOf(g.address)}
 	t.address = bucketKey("address", t.place)
 	var err error
-	t.user, err = a.db.find(ctx, sqlUserByKey, g.key)
-	if errors.Is(err, ErrNotFound) {
+	t.user, err = find(ctx, a.db.Conn, sqlUserByKey, g.key)
+	if errors.Is(err, database.ErrNoRow) {
 		t.user = record{hash: a.hasher.nobody}
 	} else if err != nil {
 		return ticket{}, err
 	}
 	digest := deviceDigest(g.device)
-	device, err := a.db.exists(ctx, sqlDeviceKnown, t.user.ID, digest, millis(now.Add(-deviceLife)))
+	device, err := a.db.Exists(ctx, sqlDeviceKnown, t.user.ID, digest, database.Millis(now.Add(-deviceLife)))
 	if err != nil {
 		return ticket{}, err
 	}
-	home, err := a.db.exists(ctx, sqlPlaceKnown, t.user.ID, t.place, millis(now.Add(-placeLife)))
+	home, err := a.db.Exists(ctx, sqlPlaceKnown, t.user.ID, t.place, database.Millis(now.Add(-placeLife)))
 	if err != nil {
 		return ticket{}, err
 	}
@@ -134,7 +136,7 @@ func (a *Accounts) identify(ctx context.Context, g guess, now time.Time) (ticket
 
 // judge gives the verdict of the person's bucket and, on a stranger, of the
 // address's.
-func judge(ctx context.Context, tx *txn, t ticket) (verdict, error) {
+func judge(ctx context.Context, tx *database.Tx, t ticket) (verdict, error) {
 	person, err := readBucket(ctx, tx, t.person, sqlAttemptsPerson)
 	if err != nil {
 		return verdict{}, err
@@ -143,9 +145,9 @@ func judge(ctx context.Context, tx *txn, t ticket) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	v := person.verdict(tx.now, freePerson)
+	v := person.verdict(tx.Now, freePerson)
 	if !t.known {
-		w := address.verdict(tx.now, freeAddress)
+		w := address.verdict(tx.Now, freeAddress)
 		v = verdict{wait: max(v.wait, w.wait), hold: v.hold || w.hold}
 	}
 	return v, nil
@@ -157,15 +159,15 @@ func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string
 	defer a.outcomes.tell()
 	// Nobody is as many as there are names: one wait for all of them would tell.
 	subjects := append(t.subjects(), userSubject(cmp.Or(t.user.ID, string(t.person))))
-	err = a.db.write(ctx, subjects, func(tx *txn) error {
+	err = a.db.Write(ctx, subjects, func(tx *database.Tx) error {
 		user = record{}
-		err := tx.change(ctx, sqlAttemptEnd, t.id)
-		overdue := errors.Is(err, ErrNotFound) // counted as failed already
+		err := tx.Change(ctx, sqlAttemptEnd, t.id)
+		overdue := errors.Is(err, database.ErrNoRow) // counted as failed already
 		if err != nil && !overdue {
 			return err
 		}
-		r, err := tx.find(ctx, sqlUserByID, t.user.ID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		r, err := find(ctx, tx.Conn, sqlUserByID, t.user.ID)
+		if err != nil && !errors.Is(err, database.ErrNoRow) {
 			return err
 		}
 		if ok && err == nil && !r.Disabled && r.PasswordChanged.Equal(t.user.PasswordChanged) {
@@ -189,12 +191,12 @@ func (a *Accounts) settle(ctx context.Context, t ticket, ok bool, newHash string
 // welcome records a success. It clears the person's bucket; the address's keeps
 // its failures, or else somebody with one account of his own could guess at all
 // the others without end.
-func (a *Accounts) welcome(ctx context.Context, tx *txn, t ticket, newHash string) error {
-	if _, err := tx.exec(ctx, sqlBucketClear, t.person); err != nil {
+func (a *Accounts) welcome(ctx context.Context, tx *database.Tx, t ticket, newHash string) error {
+	if _, err := tx.Exec(ctx, sqlBucketClear, t.person); err != nil {
 		return err
 	}
 	if newHash != t.user.hash {
-		if _, err := tx.exec(ctx, sqlUserSwapHash, newHash, t.user.ID, t.user.hash); err != nil {
+		if _, err := tx.Exec(ctx, sqlUserSwapHash, newHash, t.user.ID, t.user.hash); err != nil {
 			return err
 		}
 	}

@@ -456,7 +456,7 @@ func TestClockSetBack(t *testing.T) {
 		for range freePerson {
 			wantError(t, login(t, a, "john", "wrong", here), ErrCredentials)
 		}
-		if _, err := a.db.exec(t.Context(), `UPDATE account_throttle SET failed_at = failed_at + 31536000000`); err != nil {
+		if _, err := a.db.Exec(t.Context(), `UPDATE account_throttle SET failed_at = failed_at + 31536000000`); err != nil {
 			t.Fatal(err)
 		}
 		throttled := wantThrottled(t, login(t, a, "john", good, here))

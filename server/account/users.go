@@ -3,11 +3,12 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/base32"
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 // A User is somebody who can log in.
@@ -53,24 +54,24 @@ func (a *Accounts) add(ctx context.Context, name, password string, first bool) (
 		return User{}, err
 	}
 	r := record{User{ID: newID(), Name: name}, key, hash}
-	err = a.db.write(ctx, []string{"users"}, func(tx *txn) error {
+	err = a.db.Write(ctx, []string{"users"}, func(tx *database.Tx) error {
 		if first {
-			switch found, err := tx.exists(ctx, sqlUserAny); {
+			switch found, err := tx.Exists(ctx, sqlUserAny); {
 			case err != nil:
 				return err
 			case found:
 				return ErrNotEmpty
 			}
 		}
-		switch _, err := tx.find(ctx, sqlUserByKey, key); {
+		switch _, err := find(ctx, tx.Conn, sqlUserByKey, key); {
 		case err == nil:
 			return ErrNameTaken
-		case !errors.Is(err, ErrNotFound):
+		case !errors.Is(err, database.ErrNoRow):
 			return err
 		}
-		now := millis(tx.now)
-		r.Created, r.PasswordChanged = fromMillis(now), fromMillis(now)
-		_, err := tx.exec(ctx, sqlUserInsert, r.ID, r.Name, now, now, r.Disabled, r.key, r.hash)
+		now := database.Millis(tx.Now)
+		r.Created, r.PasswordChanged = database.FromMillis(now), database.FromMillis(now)
+		_, err := tx.Exec(ctx, sqlUserInsert, r.ID, r.Name, now, now, r.Disabled, r.key, r.hash)
 		return err
 	})
 	if err != nil {
@@ -81,7 +82,7 @@ func (a *Accounts) add(ctx context.Context, name, password string, first bool) (
 
 // Find returns the user of that name. Error: [ErrNotFound].
 func (a *Accounts) Find(ctx context.Context, name string) (User, error) {
-	r, err := a.db.find(ctx, sqlUserByKey, lookupKey(name))
+	r, err := find(ctx, a.db.Conn, sqlUserByKey, lookupKey(name))
 	return r.User, failed("find user", err)
 }
 
@@ -92,7 +93,7 @@ func (a *Accounts) List(ctx context.Context, after string, limit int) ([]User, e
 		after = lookupKey(after)
 	}
 	var users []User
-	err := a.db.each(ctx, func(scan scanner) error {
+	err := a.db.Each(ctx, func(scan database.Scanner) error {
 		r, err := scanRecord(scan)
 		users = append(users, r.User)
 		return err
@@ -105,28 +106,28 @@ func (a *Accounts) List(ctx context.Context, after string, limit int) ([]User, e
 
 // Empty reports whether there is no user yet.
 func (a *Accounts) Empty(ctx context.Context) (bool, error) {
-	found, err := a.db.exists(ctx, sqlUserAny)
+	found, err := a.db.Exists(ctx, sqlUserAny)
 	return !found, failed("look for a user", err)
 }
 
 // Disable locks the user out: he can't log in until [Accounts.Enable], and his
 // sessions are to be ended. Error: [ErrNotFound].
 func (a *Accounts) Disable(ctx context.Context, id string) (Cutoff, error) {
-	return a.cutOff(ctx, id, func(tx *txn) error {
-		return tx.change(ctx, sqlUserDisable, true, id)
+	return a.cutOff(ctx, id, func(tx *database.Tx) error {
+		return tx.Change(ctx, sqlUserDisable, true, id)
 	})
 }
 
 // Enable lets a disabled user log in again. Error: [ErrNotFound].
 func (a *Accounts) Enable(ctx context.Context, id string) error {
-	return failed("enable user", a.db.change(ctx, sqlUserDisable, false, id))
+	return failed("enable user", a.db.Change(ctx, sqlUserDisable, false, id))
 }
 
 // Delete removes the user. His sessions are to be ended. His name is free, and
 // whoever takes it gets another id. Error: [ErrNotFound].
 func (a *Accounts) Delete(ctx context.Context, id string) (Cutoff, error) {
-	return a.cutOff(ctx, id, func(tx *txn) error {
-		return tx.change(ctx, sqlUserDelete, id)
+	return a.cutOff(ctx, id, func(tx *database.Tx) error {
+		return tx.Change(ctx, sqlUserDelete, id)
 	})
 }
 
@@ -136,7 +137,7 @@ func (a *Accounts) Delete(ctx context.Context, id string) (Cutoff, error) {
 //
 // Errors: [ErrNotFound], a [*PasswordError], [ErrBusy].
 func (a *Accounts) SetPassword(ctx context.Context, id, password string) (Cutoff, error) {
-	user, err := a.db.find(ctx, sqlUserByID, id)
+	user, err := find(ctx, a.db.Conn, sqlUserByID, id)
 	if err != nil {
 		return Cutoff{}, failed("find user", err)
 	}
@@ -144,11 +145,11 @@ func (a *Accounts) SetPassword(ctx context.Context, id, password string) (Cutoff
 	if err != nil {
 		return Cutoff{}, err
 	}
-	return a.cutOff(ctx, id, func(tx *txn) error {
+	return a.cutOff(ctx, id, func(tx *database.Tx) error {
 		if err := forgetPlaces(ctx, tx, id, guess{}); err != nil {
 			return err
 		}
-		return tx.change(ctx, sqlUserSetPassword, hash, millis(tx.now), id)
+		return tx.Change(ctx, sqlUserSetPassword, hash, database.Millis(tx.Now), id)
 	})
 }
 
@@ -174,25 +175,22 @@ func newID() string {
 	return "u_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
 }
 
-// find returns the only user of the query, or [ErrNotFound].
-func (c conn) find(ctx context.Context, query, key string) (r record, err error) {
-	err = c.one(ctx, func(scan scanner) error {
+// find returns the only user of the query, or [database.ErrNoRow].
+func find(ctx context.Context, c database.Conn, query, key string) (r record, err error) {
+	err = c.One(ctx, func(scan database.Scanner) error {
 		r, err = scanRecord(scan)
 		return err
 	}, query, key)
-	if errors.Is(err, sql.ErrNoRows) {
-		return record{}, ErrNotFound
-	}
 	return r, err
 }
 
-func scanRecord(scan scanner) (record, error) {
+func scanRecord(scan database.Scanner) (record, error) {
 	var r record
 	var created, changed int64
 	err := scan(&r.ID, &r.Name, &created, &changed, &r.Disabled, &r.key, &r.hash)
 	if err != nil {
 		return record{}, err
 	}
-	r.Created, r.PasswordChanged = fromMillis(created), fromMillis(changed)
+	r.Created, r.PasswordChanged = database.FromMillis(created), database.FromMillis(changed)
 	return r, nil
 }

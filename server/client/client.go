@@ -1,5 +1,6 @@
 // Package client keeps the programs that may ask the server about other
-// people's sessions: verifiers, and later resource servers and proxies.
+// people's sessions, or are told of their end: verifiers, resource servers,
+// and those who receive logouts.
 //
 // For most uses, make a [Registry] on the store and call
 // [Registry.Authenticate] for each request. The command line changes the same
@@ -18,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -34,18 +36,25 @@ type Capability string
 const (
 	Verify     Capability = "verify"     // follow the log of ended sessions: package verify
 	Introspect Capability = "introspect" // ask about any access token
+	Poll       Capability = "poll"       // fetch events of ended sessions (RFC 8936)
 )
 
 // Capabilities are all of them.
-var Capabilities = []Capability{Verify, Introspect}
+var Capabilities = []Capability{Verify, Introspect, Poll}
 
 // A Client is a registered program.
 type Client struct {
-	ID      string       `json:"id"`
-	Name    string       `json:"name"` // what the operator calls it; no two have one
-	Secret  []byte       `json:"secret_sha256"`
-	Can     []Capability `json:"can"`
-	Created time.Time    `json:"created"`
+	ID     string       `json:"id"`
+	Name   string       `json:"name"` // what the operator calls it; no two have one
+	Secret []byte       `json:"secret_sha256"`
+	Can    []Capability `json:"can"`
+
+	// LogoutURL takes logout tokens (OpenID Connect Back-Channel Logout 1.0),
+	// and EventsURL takes security event tokens (RFC 8935). Empty: neither.
+	LogoutURL string `json:"logout_url,omitempty"`
+	EventsURL string `json:"events_url,omitempty"`
+
+	Created time.Time `json:"created"`
 }
 
 // Capabilities lists what the client may do, for people.
@@ -75,26 +84,19 @@ var (
 	ErrDenied = errors.New("client: the client id or secret is wrong, or the client may not do that")
 )
 
-// Add registers a client and returns its secret, which can't be had again.
+// Add registers a client and returns it with its secret, which can't be had
+// again. ID, Secret and Created are made here.
 //
 // Errors: ErrTaken, and those of the store.
-func Add(ctx context.Context, s store.Store, name string, can []Capability) (c Client, secret string, err error) {
-	if err := checkName(name); err != nil {
-		return c, "", err
+func Add(ctx context.Context, s store.Store, c Client) (added Client, secret string, err error) {
+	if err := c.check(); err != nil {
+		return Client{}, "", err
 	}
-	if len(can) == 0 {
-		return c, "", errors.New("client: say what it may do")
-	}
-	for _, capability := range can {
-		if !slices.Contains(Capabilities, capability) {
-			return c, "", fmt.Errorf("client: there is no capability %q: there are %v", capability, Capabilities)
-		}
-	}
-	can = slices.Compact(slices.Sorted(slices.Values(can)))
-	c = Client{ID: newID(), Name: name, Can: can, Created: time.Now().UTC().Truncate(time.Second)}
+	c.Can = slices.Compact(slices.Sorted(slices.Values(c.Can)))
+	c.ID, c.Created = newID(), time.Now().UTC().Truncate(time.Second)
 	secret, c.Secret = newSecret()
 	err = change(ctx, s, func(list []Client) ([]Client, error) {
-		if find(list, name) >= 0 {
+		if find(list, c.Name) >= 0 {
 			return nil, ErrTaken
 		}
 		if len(list) >= maxClients {
@@ -181,6 +183,40 @@ func read(ctx context.Context, s store.Store) (list []Client, version uint64, er
 
 func find(list []Client, name string) int {
 	return slices.IndexFunc(list, func(c Client) bool { return c.Name == name })
+}
+
+// check judges what an operator has said about a client.
+func (c *Client) check() error {
+	if err := checkName(c.Name); err != nil {
+		return err
+	}
+	if len(c.Can) == 0 && c.LogoutURL == "" && c.EventsURL == "" {
+		return errors.New("client: say what it may do, or what it is to be told")
+	}
+	for _, capability := range c.Can {
+		if !slices.Contains(Capabilities, capability) {
+			return fmt.Errorf("client: there is no capability %q: there are %v", capability, Capabilities)
+		}
+	}
+	if err := checkURL(c.LogoutURL); err != nil {
+		return err
+	}
+	return checkURL(c.EventsURL)
+}
+
+const maxURL = 512 // bytes
+
+// checkURL takes an absolute URL to post to, or none. What a password in it
+// would open is asked for by name and address in every log on the way.
+func checkURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxURL || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.Contains(text, "#") {
+		return fmt.Errorf("client: what is to be told goes to a URL such as https://app.example.com/logout, of %d bytes at most, without a user and a fragment", maxURL)
+	}
+	return nil
 }
 
 func checkName(name string) error {

@@ -41,12 +41,12 @@ func TestAddedClientsAreListed(t *testing.T) {
 	if list, err := client.List(ctx, s); err != nil || len(list) != 0 {
 		t.Fatalf("at first: %v, %v", list, err)
 	}
-	shop, secret, err := client.Add(ctx, s, "shop", []client.Capability{client.Verify, client.Introspect, client.Verify})
+	shop, secret, err := client.Add(ctx, s, client.Client{Name: "shop", Can: []client.Capability{client.Verify, client.Introspect, client.Verify}})
 	check(t, err)
 	if !client.IsID(shop.ID) || len(secret) != 43 || shop.Capabilities() != "introspect,verify" {
 		t.Errorf("%+v, a secret of %d bytes", shop, len(secret))
 	}
-	_, other, err := client.Add(ctx, s, "proxy", verify)
+	_, other, err := client.Add(ctx, s, client.Client{Name: "proxy", Can: verify})
 	check(t, err)
 	if other == secret {
 		t.Error("two clients have one secret")
@@ -65,7 +65,7 @@ func TestAddedClientsAreListed(t *testing.T) {
 
 func TestAddRefuses(t *testing.T) {
 	s, ctx := openStore(t), t.Context()
-	_, _, err := client.Add(ctx, s, "shop", verify)
+	_, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: verify})
 	check(t, err)
 	for _, c := range []struct {
 		why, name string
@@ -80,7 +80,7 @@ func TestAddRefuses(t *testing.T) {
 		{"nothing that it may do", "other", nil},
 		{"something that there is not", "other", []client.Capability{"everything"}},
 	} {
-		if _, secret, err := client.Add(ctx, s, c.name, c.can); err == nil {
+		if _, secret, err := client.Add(ctx, s, client.Client{Name: c.name, Can: c.can}); err == nil {
 			t.Errorf("%s: added, with a secret of %d bytes", c.why, len(secret))
 		}
 	}
@@ -95,7 +95,7 @@ func TestChangesAtOnce(t *testing.T) {
 	var work sync.WaitGroup
 	for n := range 5 {
 		work.Go(func() {
-			if _, _, err := client.Add(ctx, s, fmt.Sprint("client", n), verify); err != nil {
+			if _, _, err := client.Add(ctx, s, client.Client{Name: fmt.Sprint("client", n), Can: verify}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -109,9 +109,9 @@ func TestChangesAtOnce(t *testing.T) {
 func TestAuthenticate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, ctx := openStore(t), t.Context()
-		shop, secret, err := client.Add(ctx, s, "shop", verify)
+		shop, secret, err := client.Add(ctx, s, client.Client{Name: "shop", Can: verify})
 		check(t, err)
-		_, others, err := client.Add(ctx, s, "others", verify)
+		_, others, err := client.Add(ctx, s, client.Client{Name: "others", Can: verify})
 		check(t, err)
 		r := client.NewRegistry(s, discard)
 		try := func(why, id, secret string, to client.Capability, want error) {
@@ -138,7 +138,7 @@ func TestAuthenticate(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		try("a client that was removed, 5 seconds later", shop.ID, next, client.Verify, client.ErrDenied)
 
-		shop, secret, err = client.Add(ctx, s, "shop", verify)
+		shop, secret, err = client.Add(ctx, s, client.Client{Name: "shop", Can: verify})
 		check(t, err)
 		time.Sleep(time.Second)
 		try("a client that was added a second ago", shop.ID, secret, client.Verify, nil)
@@ -166,7 +166,7 @@ func (c *counted) Document(ctx context.Context, name string) ([]byte, uint64, er
 func TestTheStoreIsNotAskedEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counted{Store: openStore(t)}
-		shop, secret, err := client.Add(t.Context(), s, "shop", verify)
+		shop, secret, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: verify})
 		check(t, err)
 		r := client.NewRegistry(s, discard)
 		s.reads = 0
@@ -202,7 +202,7 @@ func TestWhenTheStoreFails(t *testing.T) {
 			}
 			return storetest.Fault{}
 		}}
-		shop, secret, err := client.Add(t.Context(), s, "shop", verify)
+		shop, secret, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: verify})
 		check(t, err)
 		r := client.NewRegistry(s, discard)
 		failing = true
