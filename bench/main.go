@@ -4,14 +4,19 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"time"
 
+	"github.com/counterfoil/counterfoil/bench/csrf"
 	"github.com/counterfoil/counterfoil/bench/internal/measure"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
+	"github.com/counterfoil/counterfoil/bench/middleware"
 	"github.com/counterfoil/counterfoil/bench/sockets"
+	"github.com/counterfoil/counterfoil/bench/tokens"
 )
 
 // groups are what is measured, in the order of the document.
@@ -19,6 +24,10 @@ var groups = []struct {
 	name string
 	run  func(context.Context, measure.Plan) (report.Section, error)
 }{
+	{"middleware", middleware.Memory},
+	{"databases", middleware.Databases},
+	{"csrf", csrf.Run},
+	{"tokens", tokens.Run},
 	{"sockets", sockets.Run},
 	{"logins", sockets.RunLogins},
 }
@@ -34,9 +43,10 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	only := flag.String("only", "", "the groups to run, as a regular expression")
+	only := flag.String("only", "", "the groups to run, as a regular expression (default all)")
 	rounds := flag.Int("rounds", 9, "how often each case is measured")
 	quick := flag.Bool("quick", false, "a first look: short rounds and small data sets")
+	file := flag.String("report", "", "the Markdown file to write; its plots go to img beside it")
 	flag.Parse()
 	wanted, err := regexp.Compile(*only)
 	if err != nil {
@@ -44,18 +54,44 @@ func run(ctx context.Context) error {
 	}
 	plan := measure.Plan{Rounds: *rounds, Time: 200 * time.Millisecond, Quick: *quick, Log: os.Stderr}
 	if *quick {
-		plan.Rounds, plan.Time = 3, 20*time.Millisecond
+		plan.Rounds, plan.Time = min(*rounds, 3), 50*time.Millisecond
 	}
-	var r report.Report
+	r := report.Report{Intro: intro, Facts: facts(plan)}
 	for _, g := range groups {
 		if !wanted.MatchString(g.name) {
 			continue
 		}
+		begun := time.Now()
 		section, err := g.run(ctx, plan)
 		if err != nil {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 		r.Sections = append(r.Sections, section)
+		if err := section.Terminal(os.Stdout); err != nil {
+			return err
+		}
+		plan.Logf("%s took %v", g.name, time.Since(begun).Round(time.Second))
 	}
-	return r.Markdown(os.Stdout, "img")
+	if *file == "" {
+		return nil
+	}
+	return write(&r, *file)
+}
+
+// write writes the document and its plots.
+func write(r *report.Report, file string) error {
+	images := filepath.Join(filepath.Dir(file), "img")
+	create := func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(images, name)) }
+	if err := r.Plots(create); err != nil {
+		return err
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := r.Markdown(out, "img"); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
 }

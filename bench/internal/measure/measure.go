@@ -87,13 +87,13 @@ func Run(ctx context.Context, p Plan, cases []Case) ([]Result, error) {
 }
 
 // warmUp runs a case, unmeasured, until it knows how many operations take the
-// planned time.
+// planned time: first times may take far longer than others.
 func warmUp(ctx context.Context, p Plan, c Case) (int, error) {
 	most := 1 << 30
 	if c.Max > 0 {
 		most = c.Max
 	}
-	for n := min(64, most); ; {
+	for n, long := min(64, most), 0; ; {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
@@ -101,12 +101,14 @@ func warmUp(ctx context.Context, p Plan, c Case) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		took := time.Duration(s.wall * float64(n))
-		fits := int(float64(p.Time) / max(s.wall, 1))
-		if took >= p.Time/2 || n >= most {
-			return max(1, min(fits, most)), nil
+		fits := max(1, min(int(float64(p.Time)/max(s.wall, 1)), most))
+		if fits <= 2*n {
+			long++
 		}
-		n = min(max(n*2, min(fits, n*16)), most)
+		if long == 2 {
+			return fits, nil
+		}
+		n = min(fits, 16*n)
 	}
 }
 

@@ -5,58 +5,82 @@ import (
 	"strings"
 )
 
-// losses writes where a peer is ahead of us, and which targets were missed.
+// losses writes every figure in which a peer is ahead of us, and the targets
+// that we missed.
 func (r *Report) losses(b *strings.Builder) error {
 	b.WriteString("## Where we lose\n\n")
-	n := 0
+	var ahead, missed []string
 	for i := range r.Sections {
 		for j := range r.Sections[i].Tables {
-			for _, line := range r.Sections[i].Tables[j].losses() {
-				fmt.Fprintf(b, "- %s: %s\n", r.Sections[i].Title, line)
-				n++
+			t := &r.Sections[i].Tables[j]
+			where := r.Sections[i].Title + ": " + t.Title
+			for _, l := range t.losses() {
+				ahead = append(ahead, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", where, l.what, l.peer, l.theirs, l.ours, l.ratio))
+			}
+			for _, target := range t.Targets {
+				v, err := t.Judge(target)
+				if err != nil {
+					return err
+				}
+				if !v.Met {
+					missed = append(missed, fmt.Sprintf("| %s | %s | %s: %s | %s |", where, target.Row, target.Metric, target.Words, v.Figure))
+				}
 			}
 		}
 	}
-	if n == 0 {
-		b.WriteString("In this run no peer was ahead in any figure above.\n")
-	}
-	b.WriteString("\n")
+	list(b, ahead, "Every figure above in which another library is ahead of us in its median. Where the quartiles of the ratio lie on both sides of 1, the next run may say otherwise: that is noted as even.",
+		"| where | what | ahead | theirs | ours | ours to theirs |\n|---|---|---|---:|---:|---:|",
+		"In this run no library is ahead of us in any figure above.")
+	list(b, missed, "The targets that this run missed:", "| where | row | target | measured |\n|---|---|---|---:|", "This run missed no target.")
 	return nil
 }
 
-// losses are the peers that are ahead of our best row, by each metric.
-func (t *Table) losses() (lines []string) {
-	for _, m := range t.Metrics {
-		ours := t.best(m)
-		if ours == nil {
-			continue
-		}
-		mine := Summary(ours.Samples[m.Name]).Median
-		for i := range t.Rows {
-			peer := &t.Rows[i]
-			if peer.Kind != Peer || len(peer.Samples[m.Name]) == 0 {
-				continue
-			}
-			theirs := Summary(peer.Samples[m.Name]).Median
-			if (theirs < mine && !m.Higher) || (theirs > mine && m.Higher) {
-				lines = append(lines, fmt.Sprintf("%s, %s: %s %s, %s %s", t.Title, m.Name,
-					peer.Name, m.Unit.Format(theirs), ours.Name, m.Unit.Format(mine)))
-			}
-		}
+// list writes a table, or a sentence where there are no rows.
+func list(b *strings.Builder, rows []string, text, head, none string) {
+	if len(rows) == 0 {
+		b.WriteString(none + "\n\n")
+		return
 	}
-	return lines
+	b.WriteString(text + "\n\n" + head + "\n" + strings.Join(rows, "\n") + "\n\n")
 }
 
-// best is our best row by a metric.
-func (t *Table) best(m Metric) (best *Row) {
-	for i := range t.Rows {
-		r := &t.Rows[i]
-		if r.Kind != Ours || len(r.Samples[m.Name]) == 0 {
-			continue
-		}
-		if best == nil || (Summary(r.Samples[m.Name]).Median < Summary(best.Samples[m.Name]).Median) != m.Higher {
-			best = r
+// A loss is a figure in which a peer is ahead.
+type loss struct{ what, peer, theirs, ours, ratio string }
+
+// losses compares each of our rows with each peer of the same group.
+func (t *Table) losses() (found []loss) {
+	for _, m := range t.Metrics {
+		for i := range t.Rows {
+			ours := &t.Rows[i]
+			for j := range t.Rows {
+				peer := &t.Rows[j]
+				if ours.Kind == Ours && peer.Kind == Peer && ours.Group == peer.Group {
+					if l, ok := lose(m, ours, peer); ok {
+						found = append(found, l)
+					}
+				}
+			}
 		}
 	}
-	return best
+	return found
+}
+
+// lose tells whether a peer is ahead of one of our rows by a metric.
+func lose(m Metric, ours, peer *Row) (loss, bool) {
+	a, b := ours.Samples[m.Name], peer.Samples[m.Name]
+	if len(a) == 0 || len(b) == 0 {
+		return loss{}, false
+	}
+	mine, theirs := Summary(a).Median, Summary(b).Median
+	if m.Higher && theirs <= mine || !m.Higher && theirs >= mine {
+		return loss{}, false
+	}
+	ratio := Ratio(a, b)
+	words := FormatRatio(ratio.Median)
+	if theirs == 0 {
+		words = "" // theirs is nothing
+	} else if ratio.Low < 1 && ratio.High > 1 {
+		words += ", even"
+	}
+	return loss{m.Name, peer.Name, m.Unit.Format(theirs), ours.Name + ": " + m.Unit.Format(mine), words}, true
 }

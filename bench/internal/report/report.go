@@ -78,6 +78,7 @@ type Row struct {
 	Name    string // unique within the table
 	Kind    Kind
 	Samples map[string][]float64 // by the metric's name: one sample a round
+	Group   string               // compared are rows of one group, such as those on one database
 	Note    string               // a few words, below the table
 }
 

@@ -55,19 +55,11 @@ func (s *Section) markdown(b *strings.Builder, images string) error {
 
 // table writes the rows.
 func (t *Table) table(b *strings.Builder) {
-	head, line := "| |", "|---|"
-	for _, m := range t.Metrics {
-		head, line = head+" "+m.Name+" |", line+"---:|"
-		if !m.Plain {
-			head, line = head+" quartiles |", line+"---:|"
-		}
-	}
-	if t.Baseline != "" {
-		head, line = head+" of "+t.Baseline+" |", line+"---:|"
-	}
-	b.WriteString(head + "\n" + line + "\n")
+	heads := t.heads()
+	b.WriteString("| | " + strings.Join(heads, " | ") + " |\n|---|" + strings.Repeat("---:|", len(heads)) + "\n")
 	for i := range t.Rows {
-		b.WriteString("| " + strings.Join(t.cells(&t.Rows[i]), " | ") + " |\n")
+		r := &t.Rows[i]
+		b.WriteString("| " + emphasized(r) + " | " + strings.Join(t.cells(r), " | ") + " |\n")
 	}
 	b.WriteString("\n")
 	for _, r := range t.Rows {
@@ -77,24 +69,42 @@ func (t *Table) table(b *strings.Builder) {
 	}
 }
 
-func (t *Table) cells(r *Row) []string {
-	cells := []string{r.Name}
-	if r.Kind == Ours {
-		cells[0] = "**" + r.Name + "**"
+func emphasized(r *Row) string {
+	switch r.Kind {
+	case Ours:
+		return "**" + r.Name + "**"
+	case Limit:
+		return "*" + r.Name + "*"
 	}
+	return r.Name
+}
+
+// heads name the columns behind the row's name.
+func (t *Table) heads() (heads []string) {
+	for _, m := range t.Metrics {
+		heads = append(heads, m.Name)
+		if !m.Plain {
+			heads = append(heads, "quartiles")
+		}
+	}
+	if t.Baseline != "" {
+		heads = append(heads, "of "+t.Baseline)
+	}
+	return heads
+}
+
+// cells are a row's figures.
+func (t *Table) cells(r *Row) (cells []string) {
 	for _, m := range t.Metrics {
 		samples := r.Samples[m.Name]
-		if len(samples) == 0 {
-			cells = append(cells, "")
-			if !m.Plain {
-				cells = append(cells, "")
-			}
-			continue
-		}
 		q := Summary(samples)
-		cells = append(cells, m.Unit.Format(q.Median))
+		median, quartiles := m.Unit.Format(q.Median), m.Unit.Format(q.Low)+" – "+m.Unit.Format(q.High)
+		if len(samples) == 0 {
+			median, quartiles = "", ""
+		}
+		cells = append(cells, median)
 		if !m.Plain {
-			cells = append(cells, m.Unit.Format(q.Low)+" – "+m.Unit.Format(q.High))
+			cells = append(cells, quartiles)
 		}
 	}
 	if base, err := t.Row(t.Baseline); err == nil {
