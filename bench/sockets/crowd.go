@@ -43,6 +43,11 @@ type tally struct {
 
 func (t *tally) rate() float64 { return float64(t.LoggedIn+t.Wrong) / t.Seconds }
 
+func (t tally) String() string {
+	return fmt.Sprintf("%.1f passwords a second, of which %d right and %d wrong, after %.1f s (median) to %.1f s; %d refused",
+		t.rate(), t.LoggedIn, t.Wrong, t.P50, t.Max, t.Refused)
+}
+
 // startCrowd returns when all clients are at it.
 func startCrowd(url string) (*crowd, error) {
 	var begun bool

@@ -16,12 +16,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/counterfoil/counterfoil/server/account"
 )
 
 const (
-	users    = 100
+	users    = 20
 	password = "three unrelated words: kettle, gravel, tuba"
 )
 
@@ -41,7 +39,7 @@ func startProgram(ctx context.Context, dir string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := addUsers(ctx, filepath.Join(dir, "counterfoil.db")); err != nil {
+	if err := addUsers(ctx, binary); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -78,15 +76,13 @@ func build(ctx context.Context, dir string) (binary string, err error) {
 	return binary, nil
 }
 
-func addUsers(ctx context.Context, path string) (err error) {
-	accounts, err := account.Open(ctx, path, account.Config{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, accounts.Close()) }()
+// addUsers adds them as an operator does.
+func addUsers(ctx context.Context, binary string) error {
 	for i := range users {
-		if _, err := accounts.Add(ctx, userName(i), password); err != nil {
-			return err
+		cmd := exec.CommandContext(ctx, binary, "user", "add", userName(i), "--password-stdin")
+		cmd.Dir, cmd.Stdin = filepath.Dir(binary), strings.NewReader(password+"\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("add a user: %w\n%s", err, out)
 		}
 	}
 	return nil
