@@ -26,13 +26,15 @@ import (
 type opener func(url string) (http.Handler, string, error)
 
 // servers are what is measured. All answer the same request with the user's id,
-// and 401 where there is no user.
+// and 401 where there is no user; the bare handlers look at nothing, and answer
+// always.
 var servers = []struct {
 	name string
 	kind report.Kind
 	open opener
 }{
-	{bareName, report.Limit, openBare},
+	{bareCookieName, report.Limit, bare(openCookie)},
+	{bareTokenName, report.Limit, bare(openToken)},
 	{"counterfoil, cookie", report.Ours, openCookie},
 	{"counterfoil, JWT", report.Ours, openToken},
 	{"counterfoil/verify, JWT", report.Ours, openVerifier},
@@ -41,7 +43,8 @@ var servers = []struct {
 }
 
 const (
-	bareName = "bare handler"
+	bareCookieName = "bare handler, sent a cookie"
+	bareTokenName  = "bare handler, sent a JWT"
 
 	userID     = "user-0123456789"
 	loginTime  = "loginTime"
@@ -65,8 +68,13 @@ func greet(w http.ResponseWriter, user string) {
 	io.WriteString(w, user)
 }
 
-func openBare(string) (http.Handler, string, error) {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { greet(w, userID) }), "", nil
+// bare makes the handler that looks at nothing. It is sent what another server
+// is: net/http reads that in either case, and a token is 700 bytes.
+func bare(open opener) opener {
+	return func(url string) (http.Handler, string, error) {
+		_, header, err := open(url)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { greet(w, userID) }), header, err
+	}
 }
 
 // newManager is the library with the settings that everybody has.
