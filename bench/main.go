@@ -47,6 +47,7 @@ func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 9, "how often each case is measured")
 	quick := flag.Bool("quick", false, "a first look: short rounds and small data sets")
 	file := flag.String("report", "", "the Markdown file to write; its plots go to img beside it")
+	readme := flag.String("readme", "", "the README whose figures to write")
 	flag.Parse()
 	wanted, err := regexp.Compile(*only)
 	if err != nil {
@@ -72,10 +73,15 @@ func run(ctx context.Context) error {
 		}
 		plan.Logf("%s took %v", g.name, time.Since(begun).Round(time.Second))
 	}
-	if *file == "" {
-		return nil
+	if *file != "" {
+		if err := write(&r, *file); err != nil {
+			return err
+		}
 	}
-	return write(&r, *file)
+	if *readme != "" {
+		return writeREADME(&r, *readme)
+	}
+	return nil
 }
 
 // write writes the document and its plots.

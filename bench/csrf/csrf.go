@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/alexedwards/scs/v2"
 	gorilla "github.com/gorilla/csrf"
 	"github.com/justinas/nosurf"
 
@@ -28,6 +29,8 @@ type app struct {
 	kind  report.Kind
 	quiet http.Handler // asks for no token, and takes the POST
 	form  http.Handler // asks for one and writes it; nil: the library knows none
+
+	session bool // somebody else's session is found, too
 }
 
 // page asks for a token and writes it.
@@ -46,7 +49,7 @@ var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
 // apps are the libraries.
 func apps(tb testing.TB) []app {
-	return []app{newBare(), newCounterfoil(tb), newGorilla(), newNosurf(), newStandard()}
+	return []app{newBare(), newCounterfoil(tb), newGorilla(), newNosurf(), newBoth(), newStandard()}
 }
 
 func newBare() app { return app{name: "bare handler", kind: report.Limit, quiet: nothing} }
@@ -92,6 +95,21 @@ func newNosurf() app {
 		quiet: nosurf.New(nothing),
 		form:  nosurf.New(page(func(r *http.Request) (string, error) { return nosurf.Token(r), nil })),
 	}
+}
+
+// newBoth mounts nosurf within scs, in memory: what an application has that takes
+// sessions and CSRF tokens from two libraries.
+func newBoth() app {
+	sessions, a := scs.New(), newNosurf()
+	load := func(next http.Handler) http.Handler {
+		return sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if sessions.GetString(r.Context(), "user") == "" {
+				sessions.Put(r.Context(), "user", "u_0198f2c6a7d14c3e")
+			}
+			next.ServeHTTP(w, r)
+		}))
+	}
+	return app{name: "nosurf within scs", kind: report.Peer, quiet: load(a.quiet), form: load(a.form), session: true}
 }
 
 // newStandard mounts the standard library's protection, which knows no token:

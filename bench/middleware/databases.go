@@ -10,7 +10,6 @@ import (
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/sqlite3store"
 	"github.com/jackc/pgx/v5/pgxpool"
-	_ "github.com/mattn/go-sqlite3" // the driver that sqlite3store's README names
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -82,10 +81,10 @@ const sqliteTable = `CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NO
 CREATE INDEX sessions_expiry_idx ON sessions(expiry);`
 
 // onSQLite gives both what a database that may not lose a commit is set to: a
-// write-ahead log, and synchronous=FULL. With the defaults of sqlite3store's
-// driver, a rollback journal, its readers and writers would wait for each other.
+// write-ahead log, and synchronous=FULL. With SQLite's default, a rollback
+// journal, its readers and writers would wait for each other.
 func onSQLite(tb testing.TB, dir string) []app {
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "scs.db")+"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=10000&_txlock=immediate")
+	db, err := sql.Open("sqlite3", sqliteURL(filepath.Join(dir, "scs.db")))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func inMemory(tb testing.TB) []app {
 func Memory(ctx context.Context, p measure.Plan) (report.Section, error) {
 	s := report.Section{
 		ID:    "middleware",
-		Title: "A request with a session, in memory",
+		Title: "A request, sessions in memory",
 		Text: []string{
 			"What middleware and handler cost for a request of somebody who is logged in. Every library gets an application with the same routes, written as its documents show, and the same requests; the session holds a user id, the time of the login and a note of 200 bytes. There is no socket: the handler is called, and its answer thrown away. For fiber that is fasthttp's request in place of one of net/http. The bare handler shows what the measuring itself takes.",
 			"Libraries with a cookie store keep the session in the browser. They need no memory on the server and can log nobody out. scs, fiber and gin decode the whole session with encoding/gob for every request that touches it. scs has no idle time-out, its default, which spares it a write; ours has one.",
@@ -44,9 +44,9 @@ func Memory(ctx context.Context, p measure.Plan) (report.Section, error) {
 			limit       float64
 			words       string
 		}{
-			{identity, "Who is it?", 1. / 24, "at most 1/24 of scs"},
-			{read, "… and one value is read", 1. / 15, "at most 1/15 of scs"},
-			{change, "… and one value is changed", 1. / 10, "at most 1/10 of scs"},
+			{identity, "Who asks", 1. / 24, "at most 1/24 of scs"},
+			{read, "Who asks, and one value is read", 1. / 15, "at most 1/15 of scs"},
+			{change, "Who asks, and one value is changed", 1. / 10, "at most 1/10 of scs"},
 		} {
 			table, err := compare(tb, p, apps, t.path, 1)
 			if err != nil {
@@ -72,9 +72,9 @@ const clients = 64
 func Databases(ctx context.Context, p measure.Plan) (report.Section, error) {
 	s := report.Section{
 		ID:    "databases",
-		Title: "A request with a session, on a database",
+		Title: "A request, sessions in a database",
 		Text: []string{
-			fmt.Sprintf("The same requests of %d clients at a time, each with a session of his own, with the sessions in Redis, PostgreSQL or SQLite on the same machine. CPU is that of the process with the handlers, without the database server's; requests per second have both. Redis and PostgreSQL are started for this with their defaults; both SQLite files have a write-ahead log and synchronous=FULL, so that no commit is lost.", clients),
+			fmt.Sprintf("The same requests of %d clients at a time, each with a session of his own, with the sessions in Redis, PostgreSQL or SQLite on the same machine. CPU is that of the process with the handlers, without the database server's; requests per second have both. All are set so that no acknowledged write is lost: Redis with appendfsync always, PostgreSQL as it comes, both SQLite files with a write-ahead log and synchronous=FULL.", clients),
 			"scs asks the database at every request. Counterfoil knows from a feed of ended sessions, proved to be fresh within its bound, that a session still lives, and asks for its values when the handler wants one: those are never older than the database.",
 		},
 	}
@@ -84,9 +84,9 @@ func Databases(ctx context.Context, p measure.Plan) (report.Section, error) {
 		apps = append(apps, onPostgres(tb, servers.StartPostgres(tb, nil).Database())...)
 		apps = append(apps, onSQLite(tb, tb.TempDir())...)
 		for _, t := range []struct{ path, title string }{
-			{identity, "Who is it?"},
-			{read, "… and one value is read"},
-			{change, "… and one value is changed"},
+			{identity, "Who asks"},
+			{read, "Who asks, and one value is read"},
+			{change, "Who asks, and one value is changed"},
 		} {
 			table, err := compare(tb, p, apps, t.path, clients)
 			if err != nil {

@@ -141,6 +141,28 @@ func (t *Table) Row(name string) (*Row, error) {
 	return nil, fmt.Errorf("table %s has no row %q", t.ID, name)
 }
 
+// Figure is the median of a row by the table's first metric, as written.
+func (t *Table) Figure(row string) (string, error) {
+	r, err := t.Row(row)
+	if err != nil {
+		return "", err
+	}
+	m := t.Metrics[0]
+	return m.Unit.Format(Summary(r.Samples[m.Name]).Median), nil
+}
+
+// Table finds a table by its section's ID and its own.
+func (r *Report) Table(section, id string) (*Table, error) {
+	for i := range r.Sections {
+		for j := range r.Sections[i].Tables {
+			if t := &r.Sections[i].Tables[j]; r.Sections[i].ID == section && t.ID == id {
+				return t, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("there is no table %s of %s: run all groups", id, section)
+}
+
 func (t *Table) metric(name string) (Metric, error) {
 	for _, m := range t.Metrics {
 		if m.Name == name {

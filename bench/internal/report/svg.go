@@ -45,7 +45,7 @@ func (r *Report) Plots(create func(name string) (io.WriteCloser, error)) error {
 				if err != nil {
 					return err
 				}
-				_, err = io.WriteString(w, t.plot(m))
+				_, err = io.WriteString(w, t.plot(s.Title+": "+lower(t.Title), m))
 				if closeErr := w.Close(); err == nil {
 					err = closeErr
 				}
@@ -99,7 +99,7 @@ text.danger { fill: #ffaa9f }
 
 // plot draws one metric. It needs no fonts, scripts or styles from elsewhere,
 // and follows the reader's light or dark theme.
-func (t *Table) plot(m Metric) string {
+func (t *Table) plot(title string, m Metric) string {
 	var rows []*Row
 	for i := range t.Rows {
 		if r := &t.Rows[i]; len(r.Samples[m.Name]) > 0 {
@@ -111,8 +111,8 @@ func (t *Table) plot(m Metric) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n%s",
 		plotWidth, bottom+axisSpace, html.EscapeString(t.words(m, rows)), style)
-	text(&b, "title", 0, 18, "start", t.Title)
-	text(&b, "soft", 0, 38, "start", m.subtitle(s))
+	text(&b, "title", 0, 18, "start", title)
+	text(&b, "soft", 0, 38, "start", t.subtitle(m, s, rows))
 	for _, x := range s.ticks {
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", s.at(x), barsTop-6, s.at(x), bottom)
 		text(&b, "soft", s.at(x), float64(bottom+18), "middle", m.Unit.short(x))
@@ -169,15 +169,29 @@ func text(b *strings.Builder, class string, x, y float64, anchor, s string) {
 	fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", class, x, y, anchor, html.EscapeString(s))
 }
 
-func (m Metric) subtitle(s scale) string {
+func (t *Table) subtitle(m Metric, s scale, rows []*Row) string {
 	words := m.Name + ", shorter is better"
 	if m.Higher {
 		words = m.Name + ", longer is better"
 	}
 	if s.log {
-		words += "; the scale is logarithmic"
+		words += ", on a logarithmic scale"
 	}
-	return words + ". The dark line spans the middle half of the rounds; red is the target."
+	words += ". Thin line: half of the rounds."
+	for _, r := range rows {
+		if _, ok := t.limit(m, r); ok {
+			return words + " Red: the target."
+		}
+	}
+	return words
+}
+
+// lower makes a title part of a sentence.
+func lower(title string) string {
+	if title == "" {
+		return ""
+	}
+	return strings.ToLower(title[:1]) + title[1:]
 }
 
 // words say what the plot shows, for those who can't see it.
@@ -211,7 +225,7 @@ func newScale(m Metric, rows []*Row) scale {
 	if m.Log {
 		return logScale(least, most)
 	}
-	step := niceStep(most / 4)
+	step := niceStep(most / 5)
 	s := scale{end: most}
 	for x := 0.; x <= most*1.001; x += step {
 		s.ticks = append(s.ticks, x)
