@@ -98,7 +98,7 @@ func checkAnswer(t *testing.T, caller string, r reply) {
 		t.Errorf("%s: RFC 9110: 405 needs Allow", where)
 	}
 	scheme := "Bearer"
-	if strings.HasPrefix(r.Request.URL.Path, "/v1/feed") {
+	if strings.HasPrefix(r.Request.URL.Path, "/v1/feed") || r.Request.URL.Path == "/v1/events/poll" {
 		scheme = "Basic" // for programs of ours, with an id and a secret
 	}
 	if r.StatusCode == 401 && !strings.HasPrefix(h.Get("WWW-Authenticate"), scheme) {
