@@ -1,7 +1,10 @@
 package counterfoil
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,12 +29,23 @@ type AccessToken struct {
 // Errors: ErrNoHandler; ErrNoSession if nobody is logged in, or the request came
 // with a token; ErrEnded; ErrUnavailable.
 func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
+	return m.IssueTokenFor(ctx, "")
+}
+
+// IssueTokenFor is IssueToken for one of Config.Resources (RFC 8707): the token
+// is accepted there and nowhere else. Empty: the token is for us.
+//
+// Errors: as IssueToken, and ErrResource.
+func (m *Manager) IssueTokenFor(ctx context.Context, resource string) (AccessToken, error) {
+	if err := m.checkResource(resource); err != nil {
+		return AccessToken{}, err
+	}
 	x, err := m.exchange(ctx)
 	if err != nil {
 		return AccessToken{}, err
 	}
 	x.mu.Lock()
-	via, record := x.via, x.session.Load().record
+	via, record := x.via, x.session().record
 	x.mu.Unlock()
 	if via != viaCookie || record.User == "" {
 		return AccessToken{}, ErrNoSession
@@ -39,11 +53,11 @@ func (m *Manager) IssueToken(ctx context.Context) (AccessToken, error) {
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
 	if m.now().Sub(record.AsOf) > maxAsOfAge {
-		if record, _, err = m.recall(ctx, record.ID); err != nil {
+		if _, err := m.recall(ctx, record.ID, &record); err != nil {
 			return AccessToken{}, err
 		}
 	}
-	return m.sign(ctx, &record)
+	return m.sign(ctx, &record, resource)
 }
 
 const maxAsOfAge = 5 * time.Second
@@ -52,7 +66,7 @@ const maxAsOfAge = 5 * time.Second
 // the session live, not from now: if this process slept in between, the session
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
-func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, error) {
+func (m *Manager) sign(ctx context.Context, s *store.Session, resource string) (AccessToken, error) {
 	if m.asks {
 		m.clock.Advance(s.AsOf)
 	}
@@ -63,7 +77,7 @@ func (m *Manager) sign(ctx context.Context, s *store.Session) (AccessToken, erro
 	signed, err := m.keys.ring.Load().Sign(token.Claims{
 		Issuer:    m.issuer(),
 		Subject:   s.User,
-		Audience:  []string{m.issuer()},
+		Audience:  []string{cmp.Or(resource, m.issuer())},
 		SessionID: s.ID.String(),
 		Username:  s.Name,
 		Methods:   (&Session{record: *s}).Methods(),
@@ -107,30 +121,40 @@ func (m *Manager) Issuer() string { return m.issuer() }
 // Errors: ErrInvalidToken for any token that is not good, or not any more;
 // ErrUnavailable if that can't be told.
 func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, error) {
+	session := &Session{}
+	if err := m.checkToken(ctx, signed, &session.record); err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// checkToken is CheckToken, and puts the session into record as recall does.
+func (m *Manager) checkToken(ctx context.Context, signed string, record *store.Session) error {
 	// Whether it has expired is judged again below, after the session was
 	// looked up, so the clock need not be read here.
 	claims, err := m.verifier.Load().Verify(signed, m.latestNow())
 	if err != nil {
-		return nil, wrap(ErrInvalidToken, err)
+		return wrap(ErrInvalidToken, err)
 	}
 	id, err := store.ParseSID(claims.SessionID)
 	if err != nil {
-		return nil, wrap(ErrInvalidToken, err)
+		return wrap(ErrInvalidToken, err)
 	}
-	record, now, err := m.recall(ctx, id)
+	now, err := m.recall(ctx, id, record)
 	if err != nil && !errors.Is(err, ErrEnded) {
-		return nil, err
+		return err
 	}
 	// It may have expired since it was looked at: this process may have slept.
 	if err != nil || record.User != claims.Subject || !now.Before(claims.Expires) {
-		return nil, ErrInvalidToken
+		return ErrInvalidToken
 	}
-	m.touch(&record)
-	return &Session{record: record}, nil
+	m.touch(record)
+	return nil
 }
 
 // JWKS serves the public keys (RFC 7517), for whoever checks our tokens without
-// asking us; he learns of a logout only when the token expires.
+// asking us; he learns of a logout only when the token expires. He may keep them
+// for a minute, and ask again by their ETag.
 func (m *Manager) JWKS() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -138,6 +162,9 @@ func (m *Manager) JWKS() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		// A new key is published longer than this before it signs.
 		h.Set("Cache-Control", "public, max-age=60")
-		w.Write(m.keys.ring.Load().Prune(m.now()).JWKS()) // nobody is left to tell if the client has gone
+		body := m.keys.ring.Load().Prune(m.now()).JWKS()
+		digest := sha256.Sum256(body)
+		h.Set("ETag", `"`+cookieEncoding.EncodeToString(digest[:16])+`"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
 }

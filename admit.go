@@ -33,11 +33,10 @@ func (m *Manager) Admit(r *http.Request) (*Session, error) {
 
 func (m *Manager) admit(r *http.Request) (*Session, error) {
 	x := &exchange{m: m}
-	x.session.Store(noSession)
 	if err := x.identify(r); err != nil {
 		return nil, err
 	}
-	session := x.session.Load()
+	session := x.session()
 	if !session.Active() {
 		return nil, ErrNoSession
 	}

@@ -86,3 +86,25 @@ func TestVaryIsNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+// What one handler does to its headers, even after they have left, is not seen
+// in another request, nor in another header.
+func TestHeadersAreOfOneRequest(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	john := s.user("john")
+	john.handle(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		h := w.Header()
+		vary, caching := h["Vary"], h["Cache-Control"]
+		_ = append(vary, "mine")
+		_ = append(caching, "mine")
+		if !slices.Equal(h["Vary"], []string{"Cookie"}) || !slices.Equal(h["Cache-Control"], []string{"no-store"}) {
+			t.Errorf("to append to a header changes another: %v", h)
+		}
+		vary[0], caching[0] = "mine", "mine"
+	})
+	h := john.handle(func(http.ResponseWriter, *http.Request) {}).Header
+	if !slices.Equal(h["Vary"], []string{"Cookie"}) || !slices.Equal(h["Cache-Control"], []string{"no-store"}) {
+		t.Errorf("the next answer has %v", h)
+	}
+}

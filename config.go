@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
@@ -79,6 +81,13 @@ type Config struct {
 	TokenAlgorithm token.Algorithm
 	// KeyLife is after how long a new signing key takes over. Zero: 90 days.
 	KeyLife time.Duration
+
+	// Resources are the other services that access tokens may be asked for: the
+	// values of resource (RFC 8707), compared to the letter, and then the aud of
+	// the token (RFC 9068). Absolute URIs without a fragment, such as
+	// "https://orders.example.com", at most 100. A token for one of them is not
+	// accepted here, nor by another of them.
+	Resources []string
 
 	// CookiesOnly leaves the Authorization header to the application: no
 	// bearer token is accepted.
@@ -164,6 +173,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Bound = cmp.Or(c.Bound, defaultBound)
 	c.MaxRemembered = cmp.Or(c.MaxRemembered, 1<<17)
 	c.MaxSessions = max(c.MaxSessions, 0) // for the store zero means no limit
+	c.Resources = slices.Clone(c.Resources)
 	if c.Secret != nil {
 		secret := *c.Secret // the caller may clear his
 		c.Secret = &secret
@@ -222,10 +232,31 @@ func (c *Config) check() error {
 			return fmt.Errorf("counterfoil: origin %q: write scheme and host only, such as https://www.example.com", origin)
 		}
 	}
+	if err := c.checkResources(); err != nil {
+		return err
+	}
 	if err := c.checkPublicURL(); err != nil {
 		return err
 	}
 	return c.checkCookieDomain()
+}
+
+const (
+	maxResources = 100
+	maxResource  = 512 // bytes
+)
+
+func (c *Config) checkResources() error {
+	if len(c.Resources) > maxResources {
+		return fmt.Errorf("counterfoil: there are %d Resources: at most %d", len(c.Resources), maxResources)
+	}
+	for _, resource := range c.Resources {
+		u, err := url.Parse(resource)
+		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") || len(resource) > maxResource || !utf8.ValidString(resource) {
+			return fmt.Errorf("counterfoil: resource %q: write an absolute URI without a fragment, such as https://orders.example.com", resource)
+		}
+	}
+	return nil
 }
 
 func (c *Config) checkPublicURL() error {

@@ -53,11 +53,14 @@ func (s *secret) matches(d store.Digest) bool {
 	return subtle.ConstantTimeCompare(ours[:], d[:]) == 1
 }
 
-// A cookieValue is a session cookie, read or about to be written.
+// A cookieValue is a session cookie, read or about to be written. The zero
+// cookieValue is none.
 type cookieValue struct {
 	id     store.SID
 	secret secret
 }
+
+func (c *cookieValue) isZero() bool { return c.id.IsZero() }
 
 func (c *cookieValue) encode() string {
 	var raw [len(c.id) + len(c.secret)]byte

@@ -20,6 +20,8 @@ const (
 	CSRFHeaderName = "X-CSRF-Token"
 )
 
+var csrfHeader = http.CanonicalHeaderKey(CSRFHeaderName)
+
 // The CSRF token is a synchronizer token: it belongs to one session and is
 // compared with what the session on the server vouches for (ASVS 3.5.1). It is
 // a digest of the session's secret under a label of its own, so the stored
@@ -81,7 +83,7 @@ func CSRFToken(ctx context.Context) (string, error) {
 	if x.via == viaBearer {
 		return "", ErrNoSession
 	}
-	if x.cookie == nil {
+	if x.cookie.isZero() {
 		if err := x.beginAnonymous(); err != nil {
 			return "", err
 		}
@@ -110,7 +112,7 @@ func (x *exchange) guard(r *http.Request) error {
 		return nil // browsers never add a bearer token by themselves
 	case x.unknownCookie:
 		return ErrUnknownSession
-	case x.cookie == nil:
+	case x.cookie.isZero():
 		return ErrNoSession
 	}
 	if err := x.m.checkOrigin(r); err != nil {
@@ -132,7 +134,7 @@ func (x *exchange) guard(r *http.Request) error {
 // not be ours. A request with neither header comes from no current browser; we
 // let the token alone decide about it, which a forger does not have.
 func (m *Manager) checkOrigin(r *http.Request) error {
-	site, origins := r.Header.Get("Sec-Fetch-Site"), r.Header.Values("Origin")
+	site, origins := headerValue(r.Header, "Sec-Fetch-Site"), r.Header["Origin"]
 	if len(origins) == 1 && origins[0] != m.config.PublicURL && slices.Contains(m.config.Origins, origins[0]) {
 		return nil // ours by configuration, though another origin to the browser
 	}
@@ -170,7 +172,7 @@ func (m *Manager) isOurOrigin(r *http.Request, origin string) bool {
 // presentedToken returns the token that came with the request, from the header
 // or else from the form. It is never looked for in the URL or in a cookie.
 func (x *exchange) presentedToken(r *http.Request) (string, error) {
-	if tokens := r.Header.Values(CSRFHeaderName); len(tokens) > 0 {
+	if tokens := r.Header[csrfHeader]; len(tokens) > 0 {
 		if len(tokens) > 1 {
 			return "", ErrCSRF
 		}

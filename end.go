@@ -52,7 +52,7 @@ func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 	if x.committed && x.via != viaBearer {
 		return head, x.tooLate("logout")
 	}
-	if record := x.session.Load().record; !record.ID.IsZero() {
+	if record := x.session().record; !record.ID.IsZero() {
 		ended, err := m.endLine(ctx, &record)
 		if err != nil {
 			return head, err
@@ -63,8 +63,8 @@ func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 	if x.via != viaBearer {
 		x.cookieAction = cookieExpire
 	}
-	x.session.Store(noSession)
-	x.cookie, x.unsaved = nil, false
+	x.who.Store(nil)
+	x.cookie, x.unsaved = cookieValue{}, false
 	x.values, x.changes = values{}, nil
 	return head, nil
 }
@@ -129,7 +129,7 @@ func (m *Manager) EndOthers(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	session := x.session.Load()
+	session := x.session()
 	if !session.Active() {
 		return 0, ErrNoSession
 	}

@@ -47,6 +47,9 @@ var (
 	// ErrInvalidGrant: the refresh token is not, or no longer, good.
 	ErrInvalidGrant = errors.New("counterfoil: the refresh token is not valid")
 
+	// ErrResource: a token was asked for a resource that is not configured.
+	ErrResource = errors.New("counterfoil: no such resource: list it in Config.Resources (counterfoil serve --resource)")
+
 	// ErrUnavailable: the store can't be asked, so nothing can be accepted.
 	ErrUnavailable = errors.New("counterfoil: the session store can't be reached")
 
@@ -151,6 +154,7 @@ var problems = []struct {
 	{ErrFormTooLarge, "form-too-large", 413, "The form is too large."},
 	{ErrInvalidToken, "invalid-token", 401, "The access token is not valid any more. Log in again or use the refresh token."},
 	{ErrInvalidGrant, "invalid-grant", 400, "The refresh token is not valid any more. Log in again."},
+	{ErrResource, "resource", 400, "There are no access tokens for this resource."},
 	{ErrEnded, "ended", 401, "Your session has ended. Log in again."},
 	{ErrSuperseded, "superseded", 401, "Your sessions were ended while you logged in. Log in again."},
 	{ErrNotFound, "not-found", 404, "There is no such session."},

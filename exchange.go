@@ -16,38 +16,45 @@ import (
 // context and is the handler's ResponseWriter.
 type exchange struct {
 	m          *Manager
-	ctx        context.Context
+	ctx        requestContext
 	r          *http.Request
 	underlying http.ResponseWriter
 
 	headersBefore http.Header // what outer handlers had set
+
+	mu  sync.Mutex              // a handler may use several goroutines
+	who atomic.Pointer[Session] // nil: nobody; read without mu, so that hooks may ask
 
 	// verified: an unsafe request passed the guard. unknownCookie: the cookie
 	// names no live session. Both are settled before the handler runs.
 	verified      bool
 	unknownCookie bool
 
-	mu      sync.Mutex              // a handler may use several goroutines
-	session atomic.Pointer[Session] // read without mu, so that hooks may ask who it is
-	via     via
-	cookie  *cookieValue // nil: the session has none, or there is no session
-
-	// unsaved is an anonymous session that will be created by the commit.
-	unsaved      bool
+	via          via
 	cookieAction cookieAction
-	values       values
-	changes      []change
+	unsaved      bool // the session is anonymous and will be created by the commit
 	committed    bool
 	failed       bool
+	cookie       cookieValue // zero: the session has none, or there is no session
+	values       values
+	changes      []change
 
-	// Where session and cookie point to as the request begins: one allocation
-	// for all.
-	firstSession Session
-	firstCookie  cookieValue
+	// The session as the request begins, and the values of headers that most
+	// answers get: one allocation for all, which the profile shows to count.
+	firstSession       Session
+	vary, cacheControl [1]string
+}
+
+// session returns the session of the request, as it is now. It is never nil.
+func (x *exchange) session() *Session {
+	if s := x.who.Load(); s != nil {
+		return s
+	}
+	return noSession
 }
 
 // via is how the request proved that it belongs to its session.
-type via int
+type via uint8
 
 const (
 	viaNothing via = iota
@@ -55,7 +62,7 @@ const (
 	viaBearer
 )
 
-type cookieAction int
+type cookieAction uint8
 
 const (
 	cookieKeep cookieAction = iota
@@ -64,6 +71,20 @@ const (
 )
 
 type contextKey struct{}
+
+// A requestContext is the context of the request as it came, and knows the
+// exchange. It is a part of that, where context.WithValue would allocate.
+type requestContext struct {
+	context.Context
+	exchange *exchange
+}
+
+func (c *requestContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return c.exchange
+	}
+	return c.Context.Value(key)
+}
 
 // exchange returns the exchange of a context that comes from this manager's
 // Handler, and not from another's.
@@ -92,7 +113,7 @@ func FromContext(ctx context.Context) *Session {
 	if err != nil {
 		return noSession
 	}
-	return x.session.Load()
+	return x.session()
 }
 
 // Handler finds the session of each request, refuses forged requests, and saves
@@ -104,9 +125,8 @@ func FromContext(ctx context.Context) *Session {
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{m: m, underlying: w}
-		x.session.Store(noSession)
-		x.ctx = context.WithValue(r.Context(), contextKey{}, x)
-		x.r = r.WithContext(x.ctx)
+		x.ctx = requestContext{r.Context(), x}
+		x.r = r.WithContext(&x.ctx)
 		if h := w.Header(); len(h) > 0 {
 			x.headersBefore = h.Clone()
 		}
@@ -135,7 +155,7 @@ func (x *exchange) admit(r *http.Request) error {
 	switch {
 	case !isSafe(r.Method):
 		return x.guard(r)
-	case x.via == viaCookie && r.Header.Get("Upgrade") != "":
+	case x.via == viaCookie && headerValue(r.Header, "Upgrade") != "":
 		// A WebSocket begins with a GET that any page may send with our cookie,
 		// and whose answer it may read (ASVS 4.4.2).
 		return x.m.checkOrigin(r)
@@ -157,14 +177,18 @@ func (x *exchange) identify(r *http.Request) error {
 }
 
 func (x *exchange) identifyBearer(ctx context.Context, token string) error {
-	session, err := x.m.CheckToken(ctx, token)
-	if err != nil {
+	if err := x.m.checkToken(ctx, token, &x.firstSession.record); err != nil {
 		return err
 	}
-	session.current = true
 	x.via = viaBearer
-	x.session.Store(session)
+	x.begin()
 	return nil
+}
+
+// begin makes firstSession, which is complete now, the session of the request.
+func (x *exchange) begin() {
+	x.firstSession.current = true
+	x.who.Store(&x.firstSession)
 }
 
 // identifyCookie finds the cookie's session. A cookie that we can't read or
@@ -180,7 +204,8 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 		x.unknownCookie = true
 		return nil
 	}
-	record, _, err := x.m.recall(r.Context(), cookie.id)
+	record := &x.firstSession.record
+	_, err = x.m.recall(r.Context(), cookie.id, record)
 	if errors.Is(err, ErrEnded) || (err == nil && !cookie.secret.matches(record.Secret)) {
 		x.unknownCookie = true
 		return nil
@@ -188,10 +213,9 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x.m.touch(&record)
-	x.firstCookie, x.firstSession = cookie, Session{record: record, current: true}
-	x.via, x.cookie = viaCookie, &x.firstCookie
-	x.session.Store(&x.firstSession)
+	x.m.touch(record)
+	x.via, x.cookie = viaCookie, cookie
+	x.begin()
 	return nil
 }
 
@@ -218,7 +242,7 @@ func (x *exchange) beginAnonymous() error {
 	if x.committed {
 		return x.tooLate("an anonymous session")
 	}
-	x.cookie = &cookieValue{id: store.NewSID(x.m.now()), secret: newSecret()}
+	x.cookie = cookieValue{id: store.NewSID(x.m.now()), secret: newSecret()}
 	x.unsaved = true
 	x.cookieAction = cookieSet
 	return nil
@@ -236,7 +260,7 @@ func (x *exchange) saveAnonymous(ctx context.Context) error {
 		return err
 	}
 	x.unsaved, x.changes = false, nil
-	x.session.Store(&Session{record: record, current: true})
+	x.who.Store(&Session{record: record, current: true})
 	x.via = viaCookie
 	return nil
 }
@@ -244,6 +268,6 @@ func (x *exchange) saveAnonymous(ctx context.Context) error {
 // tooLate reports a change that can't take effect any more (D6).
 func (x *exchange) tooLate(what string) error {
 	// The pattern, not the path: paths may hold secrets of the application.
-	x.m.config.Logger.WarnContext(x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.r.Pattern)
+	x.m.config.Logger.WarnContext(&x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.r.Pattern)
 	return ErrCommitted
 }

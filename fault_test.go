@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/counterfoil/counterfoil"
@@ -149,7 +150,11 @@ func TestLogoutGoesOnWhenTheClientHangsUp(t *testing.T) {
 
 // So are the values that a handler has set: its work is done.
 func TestValuesAreSavedWhenTheClientHangsUp(t *testing.T) {
-	s := newSite(t, counterfoil.Config{Store: newSQLite(t)})
+	onEachStore(t, testValuesAreSavedWhenTheClientHangsUp)
+}
+
+func testValuesAreSavedWhenTheClientHangsUp(t *testing.T, st store.Store) {
+	s := newSite(t, counterfoil.Config{Store: st})
 	b := s.user("john")
 	ctx, hangUp := context.WithCancel(t.Context())
 	h := s.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,6 +165,31 @@ func TestValuesAreSavedWhenTheClientHangsUp(t *testing.T) {
 	if got := b.values(); got != 5 {
 		t.Errorf("the value is %d", got)
 	}
+}
+
+// A store that hangs keeps the answer waiting for ten seconds, and then the
+// visitor learns that nothing was saved.
+func TestAStoreThatHangsEndsTheSaving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := &faultSwitch{methods: []string{"SaveValues"}}
+		hang.fault.Hang = true
+		s := newSite(t, counterfoil.Config{Store: hang.store(newMemory())})
+		b := s.user("john")
+		hang.on.Store(true)
+		start, answered := time.Now(), make(chan *http.Response, 1)
+		go func() {
+			answered <- b.handle(func(w http.ResponseWriter, r *http.Request) { counter.Set(r.Context(), 1) })
+		}()
+		select {
+		case res := <-answered:
+			wantStatus(t, "the answer", res, 503)
+		case <-time.After(time.Minute):
+			t.Error("no answer")
+		}
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // req 46: a request that can't be judged in time is never answered with 200.

@@ -99,6 +99,18 @@ func FuzzValues(f *testing.F) {
 	})
 }
 
+// Plain values are what encoding/json would make of them.
+func FuzzPlain(f *testing.F) {
+	f.Add("Grüße", int64(-17), []byte(`"a"`))
+	f.Add("a<b>\u2028\xff", int64(0), []byte("-0"))
+	f.Fuzz(func(t *testing.T, text string, n int64, raw []byte) {
+		checkPlain(t, text)
+		checkPlain(t, n)
+		checkPlain(t, int(n))
+		checkDecodePlain(t, raw)
+	})
+}
+
 func FuzzRefreshToken(f *testing.F) {
 	t := refreshToken{secret: newSecret()}
 	f.Add(t.encode())

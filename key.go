@@ -88,13 +88,13 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 	if x.committed {
 		return x.tooLate("key " + k.name)
 	}
-	if x.session.Load().record.ID.IsZero() || findChange(x.changes, k.name) != nil {
+	if x.session().record.ID.IsZero() || findChange(x.changes, k.name) != nil {
 		return k.updateHere(ctx, x, edit)
 	}
 	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err = x.m.swapValues(ctx, x.session.Load().record.ID, x.values, func(data []byte) ([]byte, error) {
+	err = x.m.swapValues(ctx, x.session().record.ID, x.values, func(data []byte) ([]byte, error) {
 		raw, err := k.apply(findValue(data, k.name), edit)
 		if err != nil {
 			return nil, err
@@ -136,12 +136,16 @@ func (k Key[T]) exchange(ctx context.Context) (*exchange, error) {
 	return exchangeFrom(ctx)
 }
 
-// decode does not pass on what encoding/json says: that quotes values, and they
-// may be secrets of the application.
 func (k Key[T]) decode(raw []byte) (value T, err error) {
-	if raw == nil {
+	if raw == nil || decodePlain(raw, &value) {
 		return value, nil
 	}
+	return k.unmarshal(raw)
+}
+
+// unmarshal does not pass on what encoding/json says: that quotes values, and
+// they may be secrets of the application.
+func (k Key[T]) unmarshal(raw []byte) (value T, err error) {
 	if err := json.Unmarshal(raw, &value); err != nil {
 		var zero T
 		return zero, fmt.Errorf("counterfoil: the session's value %q is not a %T", k.name, zero)
@@ -150,9 +154,12 @@ func (k Key[T]) decode(raw []byte) (value T, err error) {
 }
 
 func (k Key[T]) encode(value T) ([]byte, error) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return nil, fmt.Errorf("counterfoil: the value for %q can't be kept: %w", k.name, err)
+	raw := encodePlain(value)
+	if raw == nil {
+		var err error
+		if raw, err = json.Marshal(value); err != nil {
+			return nil, fmt.Errorf("counterfoil: the value for %q can't be kept: %w", k.name, err)
+		}
 	}
 	if len(raw) > store.MaxValues {
 		return nil, fmt.Errorf("%w: the value for %q has %d bytes", ErrTooLarge, k.name, len(raw))

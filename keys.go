@@ -136,8 +136,10 @@ func (m *Manager) writeKeys(ctx context.Context, ring *token.Keyring, version ui
 func (m *Manager) useKeys(ring *token.Keyring, version uint64) {
 	m.keys.version = version
 	m.keys.ring.Store(ring)
-	if verifier := m.verifier.Load(); verifier != nil {
-		verifier.SetKeyring(ring)
+	for _, verifier := range []*token.Verifier{m.verifier.Load(), m.examiner.Load()} {
+		if verifier != nil {
+			verifier.SetKeyring(ring)
+		}
 	}
 }
 
@@ -203,6 +205,9 @@ func (m *Manager) openVerifier(ctx context.Context) error {
 	verifier := token.NewVerifier(token.Config{Issuers: issuers, Audiences: issuers})
 	verifier.SetKeyring(m.keys.ring.Load())
 	m.verifier.Store(verifier)
+	examiner := token.NewVerifier(token.Config{Issuers: issuers, AnyAudience: true})
+	examiner.SetKeyring(m.keys.ring.Load())
+	m.examiner.Store(examiner)
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 	}
 	record, life := m.newLogin(&l)
 	record.UserAgent, record.Address = x.client()
-	old := &x.session.Load().record
+	old := &x.session().record
 	if old.User == l.User {
 		record.Lineage = lineage(old)
 	}
@@ -119,7 +119,7 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 	if err != nil {
 		return err
 	}
-	m.emitFor(ctx, LoggedIn, &x.session.Load().record)
+	m.emitFor(ctx, LoggedIn, &x.session().record)
 	return nil
 }
 
@@ -138,10 +138,10 @@ func (m *Manager) Rotate(ctx context.Context) error {
 	switch {
 	case x.committed:
 		return x.tooLate("rotation")
-	case x.via != viaCookie || x.session.Load() == noSession:
+	case x.via != viaCookie || x.session() == noSession:
 		return ErrNoSession
 	}
-	record := x.session.Load().record
+	record := x.session().record
 	record.Lineage = lineage(&record)
 	return x.replace(ctx, record, store.Creation{Inherit: true})
 }
@@ -149,8 +149,8 @@ func (m *Manager) Rotate(ctx context.Context) error {
 // replace creates a session that takes the place of the present one, under a
 // new id and secret. Called with x.mu held.
 func (x *exchange) replace(ctx context.Context, record store.Session, c store.Creation) error {
-	m, old := x.m, x.session.Load().record.ID
-	cookie := &cookieValue{id: store.NewSID(m.now()), secret: newSecret()}
+	m, old := x.m, x.session().record.ID
+	cookie := cookieValue{id: store.NewSID(m.now()), secret: newSecret()}
 	record.ID, record.Secret = cookie.id, cookie.secret.digest()
 	c.Session, c.Replaces = record, old
 	created, err := m.create(ctx, c)
@@ -158,7 +158,7 @@ func (x *exchange) replace(ctx context.Context, record store.Session, c store.Cr
 		return err
 	}
 	m.refuseNow(old)
-	x.session.Store(&Session{record: created, current: true})
+	x.who.Store(&Session{record: created, current: true})
 	x.cookie, x.cookieAction = cookie, cookieSet
 	x.values, x.unsaved = values{}, false
 	if !c.Inherit {

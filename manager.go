@@ -25,7 +25,8 @@ type Manager struct {
 	origins    map[string]bool // where posts may come from; empty: the request's own host
 
 	keys     keys
-	verifier atomic.Pointer[token.Verifier]
+	verifier atomic.Pointer[token.Verifier] // of tokens that are meant for us
+	examiner atomic.Pointer[token.Verifier] // of those for others as well
 
 	// What is known of sessions without asking the store: see recall.go.
 	asks      bool // at every check

@@ -8,7 +8,6 @@ import (
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/internal/servers"
 	"github.com/counterfoil/counterfoil/store"
-	"github.com/counterfoil/counterfoil/store/postgres"
 )
 
 func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
@@ -21,18 +20,7 @@ func BenchmarkCheck(b *testing.B) {
 		open func() store.Store
 	}{
 		{"memory", newMemory},
-		{"postgres", func() store.Store {
-			st, err := postgres.Open(b.Context(), servers.Postgres(b), postgres.Config{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() {
-				if err := st.Close(); err != nil {
-					b.Error(err)
-				}
-			})
-			return st
-		}},
+		{"postgres", func() store.Store { return newPostgres(b, servers.Postgres(b)) }},
 	} {
 		site := newSite(b, counterfoil.Config{Store: s.open()})
 		user := site.user("john")

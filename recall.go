@@ -21,25 +21,26 @@ import (
 // whose memory is out of date, and one more.
 const recallAttempts = 4
 
-// recall returns a live session, and the store's time. AsOf of the session is a
-// time at which it was live for certain.
+// recall puts a live session into record, where it is to stay: it is large, and
+// each copy costs. It returns the store's time. AsOf of the session is a time at
+// which it was live for certain. If there is an error, record says nothing.
 //
 // Errors: ErrEnded, ErrUnavailable.
-func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Session, now time.Time, err error) {
+func (m *Manager) recall(ctx context.Context, id store.SID, record *store.Session) (now time.Time, err error) {
 	if m.asks {
-		record, err = m.find(ctx, id)
-		return record, record.AsOf, err
+		*record, err = m.find(ctx, id)
+		return record.AsOf, err
 	}
 	for range recallAttempts {
 		check := m.view.Begin() // the lease, before the look-ups
-		record, known := m.seen.get(id)
+		known := m.seen.get(id)
 		ended := m.view.Ended(id)
 		now, proven := check.Finish() // the clock, last
 		// Nobody is looked for who has ended, however often he comes; and nobody
 		// before the proof, so that a store in trouble has that to answer only.
-		if proven && !ended && !known {
-			if record, err = m.findInTime(ctx, id); err != nil {
-				return store.Session{}, time.Time{}, err
+		if proven && !ended && known == nil {
+			if *record, err = m.findInTime(ctx, id); err != nil {
+				return time.Time{}, err
 			}
 			ended = m.view.Ended(id)
 			now, proven = check.Finish()
@@ -47,20 +48,22 @@ func (m *Manager) recall(ctx context.Context, id store.SID) (record store.Sessio
 		switch {
 		case !proven:
 			if err := m.follower.Prove(ctx); err != nil {
-				return store.Session{}, time.Time{}, wrap(ErrUnavailable, err)
+				return time.Time{}, wrap(ErrUnavailable, err)
 			}
 		case ended:
-			return store.Session{}, time.Time{}, ErrEnded
-		case check.AllEndedSince(), known && !now.Before(record.Expires()):
+			return time.Time{}, ErrEnded
+		case check.AllEndedSince(), known != nil && !now.Before(known.Expires()):
 			m.seen.forget(id) // another node may have seen it since: ask
-		case known:
-			return asOf(record, check.Proved()), now, nil
+		case known != nil:
+			*record = *known
+			record.AsOf = later(record.AsOf, check.Proved())
+			return now, nil
 		default:
-			m.seen.add(check, record)
-			return record, later(now, record.AsOf), nil
+			m.seen.add(check, *record)
+			return later(now, record.AsOf), nil
 		}
 	}
-	return store.Session{}, time.Time{}, wrap(ErrUnavailable, errOvertaken)
+	return time.Time{}, wrap(ErrUnavailable, errOvertaken)
 }
 
 // findInTime is find for those who wait for an answer. A store that hangs is one
@@ -73,11 +76,6 @@ func (m *Manager) findInTime(ctx context.Context, id store.SID) (store.Session, 
 }
 
 var errOvertaken = errors.New("the session's state changes faster than it can be read")
-
-func asOf(s store.Session, t time.Time) store.Session {
-	s.AsOf = later(s.AsOf, t)
-	return s
-}
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -68,6 +68,10 @@ func (t *refreshToken) seal(successor [32]byte) (out [32]byte) {
 type Client struct {
 	UserAgent string
 	Address   string
+
+	// Resource is the one of Config.Resources that the first access token is
+	// for. Empty: it is for us.
+	Resource string
 }
 
 // A Grant is what an API client gets: an access token, and a refresh token for
@@ -82,9 +86,12 @@ type Grant struct {
 // cookie. It needs no request and no earlier session; Login.InsecureAllowGET
 // does not matter.
 //
-// Errors: ErrSuperseded, ErrTooLarge, ErrUnavailable.
+// Errors: ErrResource, ErrSuperseded, ErrTooLarge, ErrUnavailable.
 func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, error) {
 	if err := l.check(); err != nil {
+		return Grant{}, err
+	}
+	if err := m.checkResource(c.Resource); err != nil {
 		return Grant{}, err
 	}
 	first := refreshToken{id: store.NewSID(m.now()), secret: newSecret()}
@@ -103,7 +110,7 @@ func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, er
 		return Grant{}, err
 	}
 	m.emitFor(ctx, LoggedIn, &created)
-	return m.grant(ctx, &created, first)
+	return m.grant(ctx, &created, first, c.Resource)
 }
 
 // Refresh exchanges a refresh token for an access token and its successor.
@@ -112,6 +119,18 @@ func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, er
 // it was used before and its grace is over, its session has ended.
 // ErrUnavailable, ErrIndeterminate: present the same token again.
 func (m *Manager) Refresh(ctx context.Context, presented string) (Grant, error) {
+	return m.RefreshFor(ctx, presented, "")
+}
+
+// RefreshFor is Refresh with an access token for one of Config.Resources (RFC
+// 8707): it is accepted there and nowhere else. Empty: the token is for us,
+// whatever the one before was for.
+//
+// Errors: as Refresh, and ErrResource, which leaves the refresh token as it is.
+func (m *Manager) RefreshFor(ctx context.Context, presented, resource string) (Grant, error) {
+	if err := m.checkResource(resource); err != nil {
+		return Grant{}, err
+	}
 	old, ok := decodeRefresh(presented)
 	if !ok {
 		return Grant{}, ErrInvalidGrant
@@ -141,11 +160,11 @@ func (m *Manager) Refresh(ctx context.Context, presented string) (Grant, error) 
 		next.secret = old.seal(rotated.Sealed)
 	}
 	m.emitFor(ctx, TokenRefreshed, &rotated.Session)
-	return m.grant(ctx, &rotated.Session, next)
+	return m.grant(ctx, &rotated.Session, next, resource)
 }
 
-func (m *Manager) grant(ctx context.Context, record *store.Session, refresh refreshToken) (Grant, error) {
-	access, err := m.sign(ctx, record)
+func (m *Manager) grant(ctx context.Context, record *store.Session, refresh refreshToken, resource string) (Grant, error) {
+	access, err := m.sign(ctx, record, resource)
 	if err != nil {
 		return Grant{}, err
 	}

@@ -34,14 +34,12 @@ func newSeen(n int) *seen {
 // shard goes by the random end of the id; nobody chooses ids.
 func (s *seen) shard(id store.SID) *seenShard { return &s.shards[id[len(id)-1]%seenShards] }
 
-func (s *seen) get(id store.SID) (store.Session, bool) {
+// get returns what is remembered of a session, which nobody changes; or nil.
+func (s *seen) get(id store.SID) *store.Session {
 	sh := s.shard(id)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	if record := sh.sessions[id]; record != nil {
-		return *record, true
-	}
-	return store.Session{}, false
+	return sh.sessions[id]
 }
 
 // add remembers a session that was found in the store after the check began.

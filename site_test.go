@@ -15,6 +15,8 @@ import (
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
+	"github.com/counterfoil/counterfoil/store/postgres"
+	"github.com/counterfoil/counterfoil/store/redis"
 	"github.com/counterfoil/counterfoil/store/sqlite"
 )
 
@@ -277,6 +279,27 @@ func newMemory() store.Store { return memory.New(memory.Config{}) }
 func newSQLite(t testing.TB) store.Store {
 	t.Helper()
 	st, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "sessions.db"), sqlite.Config{})
+	return opened(t, st, err)
+}
+
+func newPostgres(t testing.TB, url string) store.Store {
+	t.Helper()
+	st, err := postgres.Open(context.Background(), url, postgres.Config{})
+	return opened(t, st, err)
+}
+
+func newRedis(t testing.TB, url, prefix string) store.Store {
+	t.Helper()
+	st, err := redis.Open(context.Background(), url, redis.Config{Prefix: prefix})
+	return opened(t, st, err)
+}
+
+// opened closes a store at the end of the test.
+func opened[S interface {
+	store.Store
+	Close() error
+}](t testing.TB, st S, err error) store.Store {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

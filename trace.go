@@ -64,6 +64,10 @@ func (t tracedStore) RotateRefresh(ctx context.Context, r store.Rotation) (store
 	return traced(t, ctx, "RotateRefresh", func(ctx context.Context) (store.Rotated, error) { return t.Store.RotateRefresh(ctx, r) })
 }
 
+func (t tracedStore) FindRefresh(ctx context.Context, r store.Rotation) (store.Session, error) {
+	return traced(t, ctx, "FindRefresh", func(ctx context.Context) (store.Session, error) { return t.Store.FindRefresh(ctx, r) })
+}
+
 func (t tracedStore) End(ctx context.Context, id store.SID, retain time.Duration) (store.Ended, error) {
 	return traced(t, ctx, "End", func(ctx context.Context) (store.Ended, error) { return t.Store.End(ctx, id, retain) })
 }

@@ -17,9 +17,8 @@ import (
 
 // values are a session's values as the store had them.
 type values struct {
-	loaded  bool
 	data    []byte
-	version uint64
+	version uint64 // 0: they were not read yet
 }
 
 // A change is a value that the handler has set, or deleted (nil), and that the
@@ -31,14 +30,15 @@ type change struct {
 
 // load reads the values on their first use in a request.
 func (x *exchange) load(ctx context.Context) error {
-	if x.values.loaded || x.unsaved || x.session.Load().record.ID.IsZero() {
+	id := x.session().record.ID
+	if x.values.version != 0 || x.unsaved || id.IsZero() {
 		return nil
 	}
-	data, version, err := x.m.store.Values(ctx, x.session.Load().record.ID)
+	data, version, err := x.m.store.Values(ctx, id)
 	if err != nil {
 		return fromStore(err)
 	}
-	x.values = values{loaded: true, data: data, version: version}
+	x.values = values{data, version}
 	return nil
 }
 
@@ -59,10 +59,10 @@ func (x *exchange) put(key string, json []byte) error {
 	if x.committed {
 		return x.tooLate("key " + key)
 	}
-	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session.Load() == noSession) {
+	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session() == noSession) {
 		return ErrEnded // logged out in this request
 	}
-	if x.cookie == nil && x.via != viaBearer {
+	if x.cookie.isZero() && x.via != viaBearer {
 		if json == nil {
 			return nil // there is nothing to delete
 		}
@@ -84,7 +84,7 @@ func (x *exchange) saveChanges(ctx context.Context) error {
 	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err := x.m.swapValues(ctx, x.session.Load().record.ID, x.values, func(data []byte) ([]byte, error) {
+	err := x.m.swapValues(ctx, x.session().record.ID, x.values, func(data []byte) ([]byte, error) {
 		return applyChanges(data, x.changes), nil
 	})
 	if err == nil {

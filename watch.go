@@ -196,7 +196,8 @@ func (m *Manager) checkWatchers(ctx context.Context) {
 func (m *Manager) checkWatcher(ctx context.Context, w *watcher) {
 	ctx, cancel := context.WithTimeout(ctx, m.config.Bound)
 	defer cancel()
-	record, _, err := m.recall(ctx, w.id)
+	var record store.Session
+	_, err := m.recall(ctx, w.id, &record)
 	ws := &m.watchers
 	ws.mu.Lock()
 	defer ws.mu.Unlock()

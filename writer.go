@@ -109,16 +109,17 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(x.cookie, &x.session.Load().record).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(&x.cookie, &x.session().record).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
 	}
-	addVary(h, "Cookie")
+	x.varyByCookie(h)
 	// An answer made for one visitor must not be shown to the next (ASVS
 	// 14.3.2). The handler may say otherwise, unless a cookie goes along.
-	if x.cookieAction != cookieKeep || (x.via != viaNothing && h.Get("Cache-Control") == "") {
-		h.Set("Cache-Control", "no-store")
+	if x.cookieAction != cookieKeep || (x.via != viaNothing && headerValue(h, "Cache-Control") == "") {
+		x.cacheControl[0] = "no-store"
+		h["Cache-Control"] = x.cacheControl[:]
 	}
 	return nil
 }
@@ -128,8 +129,12 @@ const saveTimeout = 10 * time.Second
 // save writes what the handler changed. It goes on when the client hangs up:
 // the handler has done its work, and half of it must not be lost.
 func (x *exchange) save() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.ctx), saveTimeout)
-	defer cancel()
+	ctx := context.WithoutCancel(&x.ctx)
+	if !x.m.store.InProcess() { // which keeps nobody waiting
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, saveTimeout)
+		defer cancel()
+	}
 	if x.unsaved {
 		return x.saveAnonymous(ctx)
 	}
@@ -139,7 +144,7 @@ func (x *exchange) save() error {
 // replaceAnswer sends the error in the place of the handler's answer, of which
 // neither a header nor a byte goes out.
 func (x *exchange) replaceAnswer(err error) {
-	x.m.report(x.ctx, "the session could not be saved", err)
+	x.m.report(&x.ctx, "the session could not be saved", err)
 	h := x.Header()
 	clear(h)
 	for k, v := range x.headersBefore {
@@ -148,13 +153,27 @@ func (x *exchange) replaceAnswer(err error) {
 	x.m.config.ErrorHandler(x.underlying, x.r, err)
 }
 
-func addVary(h http.Header, field string) {
-	for _, line := range h["Vary"] {
+// varyByCookie tells caches that the answer depends on who asks.
+func (x *exchange) varyByCookie(h http.Header) {
+	lines := h["Vary"]
+	if lines == nil {
+		lines = x.vary[:0]
+	}
+	for _, line := range lines {
 		for have := range strings.SplitSeq(line, ",") {
-			if have = strings.TrimSpace(have); have == "*" || strings.EqualFold(have, field) {
+			if have = strings.TrimSpace(have); have == "*" || strings.EqualFold(have, "Cookie") {
 				return
 			}
 		}
 	}
-	h.Add("Vary", field)
+	h["Vary"] = append(lines, "Cookie")
+}
+
+// headerValue is h.Get(name) for a name in its canonical form, which Get would
+// make first.
+func headerValue(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }

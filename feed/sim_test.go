@@ -110,7 +110,10 @@ func (n *simNode) use(s Source) {
 	case 1:
 		rate = 1 + store.ClockError
 	}
-	n.view.clock.mono = func() time.Duration { return time.Duration(rate * float64(time.Since(start))) }
+	n.view.clock.read = func() (wall, mono time.Duration) {
+		passed := time.Duration(rate * float64(time.Since(start)))
+		return time.Duration(start.UnixNano()) + passed, passed
+	}
 	n.follower = NewFollower(n.view, s, slog.New(slog.DiscardHandler))
 }
 

@@ -134,7 +134,7 @@ func (c Check) AllEndedSince() bool { return c.view.cuts.Load() != c.cuts }
 // looked up since Begin holds; zero and false where no proof ever came. Call it
 // last.
 func (c Check) Finish() (now time.Time, proven bool) {
-	t := c.view.clock.now()
+	t := c.view.clock.late()
 	return c.view.store.at(t), t < c.lease.until
 }
 
@@ -145,7 +145,7 @@ func (c Check) Lapsed() (time.Duration, bool) {
 	if c.lease.until == 0 {
 		return 0, false
 	}
-	return max(c.view.clock.now()-c.lease.until, 0), true
+	return max(c.view.clock.late()-c.lease.until, 0), true
 }
 
 // Proved is the store's time at which everything that Ended does not name was
@@ -168,7 +168,7 @@ func (v *View) Cut() time.Time {
 }
 
 // Now is the store's time, as well as this process knows it. Zero: it does not.
-func (v *View) Now() time.Time { return v.store.at(v.clock.now()) }
+func (v *View) Now() time.Time { return v.store.at(v.clock.late()) }
 
 // LatestNow is the latest time that Now, or a check, has shown: a beat old at
 // most while the view is followed. It reads no clock, so it is for what is

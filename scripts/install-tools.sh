@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks, and says so: a headless
 # browser for the end-to-end tests, npm for the accessibility checker that runs
-# in it, a C compiler for the race detector and the model, the model checker Spin,
-# the database servers that the stores are tested on, and the reverse proxies that
-# docs/proxies is for. The tests start servers of their own, and leave alone those
-# that the system runs; on Debian none is started by being installed. Go itself comes from
+# in it and for programs that talk to the server, curl and jq, a C compiler for
+# the race detector and the model, the model checker Spin, the database servers
+# that the stores are tested on, and the reverse proxies that docs/proxies is for.
+# The tests start servers of their own, and leave alone those that the system
+# runs; on Debian none is started by being installed. Go itself comes from
 # https://go.dev/dl; the version is in go.mod.
 set -eu
 
@@ -18,6 +19,8 @@ need() { # command, package
 have go || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }
 have chromium || have chromium-browser || have google-chrome || missing="$missing chromium"
 need npm npm
+need curl curl
+need jq jq
 need gcc gcc
 need pgrep procps
 need redis-server redis-server

@@ -35,7 +35,7 @@ func (s *Server) apiLogin(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	fields, err := parseObject(body, "username", "password")
+	fields, err := parseObject(body, []string{"username", "password"}, "resource")
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -48,6 +48,7 @@ func (s *Server) apiLogin(w http.ResponseWriter, r *http.Request) {
 	grant, err := s.sessions.LoginClient(r.Context(), login, counterfoil.Client{
 		UserAgent: r.UserAgent(),
 		Address:   s.clientAddress(r).String(),
+		Resource:  fields["resource"],
 	})
 	if err != nil {
 		s.fail(w, r, err)

@@ -48,14 +48,38 @@ func (s *Server) apiCSRF(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{counterfoil.CSRFFieldName: token})
 }
 
-// apiSessionToken signs an access token for the session at hand.
+// apiSessionToken signs an access token for the session at hand. A body may say
+// for which resource.
 func (s *Server) apiSessionToken(w http.ResponseWriter, r *http.Request) {
-	token, err := s.sessions.IssueToken(r.Context())
+	resource, err := readResource(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	token, err := s.sessions.IssueTokenFor(r.Context(), resource)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	answer(w, http.StatusOK, newTokenAnswer(token))
+}
+
+// readResource returns the resource of a form or a JSON object; empty: there is
+// no body, or it names none.
+func readResource(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.ContentLength == 0 || r.Header.Get("Content-Type") == "" {
+		return "", nil
+	}
+	if checkContentType(r, jsonType) != nil {
+		form, err := postedForm(w, r)
+		return form["resource"], err
+	}
+	body, err := readBody(w, r, jsonType)
+	if err != nil {
+		return "", err
+	}
+	fields, err := parseObject(body, nil, "resource")
+	return fields["resource"], err
 }
 
 // apiLogout ends the session at hand. With wait=everywhere it answers when no

@@ -55,10 +55,10 @@ func checkContentType(r *http.Request, want string) error {
 }
 
 // parseObject reads a JSON object and returns the members that are asked for,
-// all of them strings. Others are passed over, so that newer clients work with
+// all of them strings; the optional ones may be missing. Others are passed over, so that newer clients work with
 // older servers. It is stricter than encoding/json: no name may come twice, in
 // whatever meaning, names count to the letter, and nothing may follow.
-func parseObject(body []byte, names ...string) (map[string]string, error) {
+func parseObject(body []byte, names []string, optional ...string) (map[string]string, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errUnreadable
@@ -82,6 +82,11 @@ func parseObject(body []byte, names ...string) (map[string]string, error) {
 		return nil, errUnreadable
 	}
 	fields := map[string]string{}
+	for _, name := range optional {
+		if _, there := members[name]; there {
+			names = append(names, name)
+		}
+	}
 	for _, name := range names {
 		var value *string // to tell null from ""
 		if json.Unmarshal(members[name], &value) != nil || value == nil {

@@ -105,10 +105,13 @@ func (s *Server) failAPI(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, counterfoil.ErrInvalidToken):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 section 3
 	case errors.Is(err, client.ErrDenied):
-		w.Header().Set("WWW-Authenticate", `Basic realm="counterfoil"`)
+		w.Header().Set("WWW-Authenticate", basicChallenge)
 	}
 	p.Write(w)
 }
+
+// basicChallenge asks for a client's id and secret.
+const basicChallenge = `Basic realm="counterfoil"`
 
 // showMessage shows a page that tells why something did not happen.
 func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, m pages.Message, err error) {

@@ -72,7 +72,7 @@ func FuzzParseObject(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fields, err := parseObject(body, "username", "password")
+		fields, err := parseObject(body, []string{"username", "password"})
 		if err == nil && len(fields) != 2 {
 			t.Errorf("%q gives %v", body, fields)
 		}

@@ -330,6 +330,9 @@ func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	if typed := firstIn(text.String(), []string{password, another}); typed != "" {
 		w.s.t.Errorf("%s %s: the answer holds the password %q", r.Method, r.URL, typed)
 	}
+	if err := contract().check(r, answer, body); err != nil {
+		w.s.t.Errorf("%s %s: %s: not as openapi.json says: %v\n%s", r.Method, r.URL.Path, answer.Status, err, body)
+	}
 	for _, m := range issuedToken.FindAllStringSubmatch(string(body), -1) {
 		w.s.secrets.add(m[1] + m[2])
 	}

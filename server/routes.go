@@ -21,11 +21,13 @@ func (s *Server) routes() http.Handler {
 		"GET /healthz":               s.healthz,
 		"GET /readyz":                s.readyz,
 		"GET /.well-known/jwks.json": s.sessions.JWKS().ServeHTTP,
-		"GET " + pages.StaticPath:    pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
-		"GET /auth":                  s.auth,
-		"/auth":                      s.auth, // Envoy asks with the method of what it asks about
-		"POST /v1/login":             s.apiLogin,
-		"POST /v1/token":             s.apiToken,
+		"GET /.well-known/oauth-authorization-server": s.wellKnown,
+		"GET " + pages.StaticPath:                     pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
+		"GET /v1/openapi.json":                        openAPI,
+		"POST /v1/login":                              s.apiLogin,
+		"POST /v1/token":                              s.apiToken,
+		"GET /auth":                                   s.auth,
+		"/auth":                                       s.auth, // Envoy asks with the method of what it asks about
 	})
 
 	// Visitors with a browser. A POST needs the session's CSRF token.
@@ -60,6 +62,10 @@ func (s *Server) routes() http.Handler {
 		"DELETE /v1/sessions":       s.apiEndSessions,
 		"DELETE /v1/sessions/{sid}": s.apiEndSession,
 	})
+
+	// Services that ask about a token, and whoever holds one: see oauth.go.
+	group(s.introspectors, map[string]http.HandlerFunc{"POST /v1/introspect": s.apiIntrospect})
+	group(s.holders, map[string]http.HandlerFunc{"POST /v1/revoke": s.apiRevoke})
 
 	// Services that check access tokens themselves: see package verify.
 	follow := s.feed.ServeHTTP

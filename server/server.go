@@ -92,7 +92,8 @@ type Server struct {
 	store    store.Store
 	outbox   *outbox.Outbox
 
-	appOrigins []string // that a login may lead back to
+	appOrigins []string         // that a login may lead back to
+	wellKnown  http.HandlerFunc // what programs find out about us
 
 	draining   context.Context // ends when no more connections are taken
 	endStreams context.CancelFunc
@@ -169,6 +170,7 @@ func (s *Server) openSessions(config Config) (err error) {
 	}
 	s.programs = client.NewRegistry(c.Store, s.log)
 	s.feed = s.sessions.Feed(s.mayVerify)
+	s.wellKnown = s.newWellKnown(c.PublicURL, c.Resources)
 	return nil
 }
 

@@ -51,20 +51,32 @@ const (
 	maxClientSecret = 256
 )
 
-// authenticateClient judges HTTP Basic credentials (RFC 6749 section 2.3.1),
-// and returns the id that they name.
+// authenticateClient judges HTTP Basic credentials and returns the id that they
+// name.
 func (s *Server) authenticateClient(r *http.Request, to client.Capability) (id string, err error) {
+	id, secret, err := basicCredentials(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.programs.Authenticate(r.Context(), id, secret, to)
+	return id, err
+}
+
+// basicCredentials returns what a client sends by HTTP Basic, each part as in a
+// form (RFC 6749 section 2.3.1).
+//
+// Errors: client.ErrDenied.
+func basicCredentials(r *http.Request) (id, secret string, err error) {
 	id, secret, ok := r.BasicAuth()
 	if !ok || len(r.Header.Values("Authorization")) > 1 || len(id) > maxClientID || len(secret) > maxClientSecret {
-		return "", client.ErrDenied
+		return "", "", client.ErrDenied
 	}
 	id, idErr := url.QueryUnescape(id)
 	secret, secretErr := url.QueryUnescape(secret)
 	if idErr != nil || secretErr != nil {
-		return "", client.ErrDenied
+		return "", "", client.ErrDenied
 	}
-	_, err = s.programs.Authenticate(r.Context(), id, secret, to)
-	return id, err
+	return id, secret, nil
 }
 
 // auditClient logs that a client was not let in. Its secret may stand where its

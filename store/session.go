@@ -36,22 +36,39 @@ func ParseSID(s string) (SID, error) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return SID{}, errSID
 	}
-	var digits [32]byte
-	copy(digits[0:], s[0:8])
-	copy(digits[8:], s[9:13])
-	copy(digits[12:], s[14:18])
-	copy(digits[16:], s[19:23])
-	copy(digits[20:], s[24:36])
-	for _, c := range digits {
-		if c >= 'A' && c <= 'F' {
-			return SID{}, errSID
+	at, wrong := 0, byte(0)
+	for i := range id {
+		switch i {
+		case 4, 6, 8, 10:
+			at++ // the hyphen
 		}
+		high, low := hexValues[s[at]], hexValues[s[at+1]]
+		wrong |= high | low
+		id[i] = high<<4 | low
+		at += 2
 	}
-	if _, err := hex.Decode(id[:], digits[:]); err != nil {
+	if wrong == notHex {
 		return SID{}, errSID
 	}
 	return id, nil
 }
+
+// hexValues are the values of the digits in lower case. By a table, because each
+// check of a token reads an id.
+var hexValues = func() (values [256]byte) {
+	for i := range values {
+		values[i] = notHex
+	}
+	for i := range len(hexDigits) {
+		values[hexDigits[i]] = byte(i)
+	}
+	return values
+}()
+
+const (
+	hexDigits = "0123456789abcdef"
+	notHex    = 0xff
+)
 
 var errSID = fmt.Errorf("store: a session id looks like 0198c0de-0000-7000-8000-000000000000")
 

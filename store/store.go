@@ -123,6 +123,13 @@ type Store interface {
 	// neither the current one nor, within the grace, the one before.
 	RotateRefresh(ctx context.Context, r Rotation) (Rotated, error)
 
+	// FindRefresh returns the session of a refresh token that RotateRefresh
+	// would exchange, and exchanges nothing: it writes nothing, and of the
+	// rotation only ID, Family, Presented and Grace count.
+	//
+	// Errors: ErrNotFound for every other token.
+	FindRefresh(ctx context.Context, r Rotation) (Session, error)
+
 	// End ends one session. Ending a session that is not live changes nothing,
 	// is no error, and returns the position of the log's head, so that a
 	// repeated logout can wait for the first one.

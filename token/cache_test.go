@@ -1,6 +1,9 @@
 package token_test
 
 import (
+	"encoding/base64"
+	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +112,107 @@ func TestCacheIsBounded(t *testing.T) {
 	wg.Wait()
 	if v.Remembered() < size/4 {
 		t.Errorf("only %d tokens are remembered of %d", v.Remembered(), size)
+	}
+}
+
+// What is remembered says what was read, and goes on saying it when it was
+// forgotten long ago.
+func TestCacheKeepsTheClaims(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := token.NewVerifier(token.Config{Issuers: []string{issuer}, Audiences: []string{api}, CacheSize: 64, MaxLength: 100_000})
+	v.SetKeyring(keys)
+	read := map[string]token.Claims{} // what a first check reads
+	for i := range 500 {
+		c := someClaims()
+		c.SessionID = fmt.Sprint("session-", i)
+		c.Subject = strings.Repeat("s", 1+i*i%1021)
+		switch i % 5 {
+		case 0:
+			c.Methods = []string{"pwd", fmt.Sprint("otp-", i)} // more kinds than there is room for
+		case 1:
+			c.Username, c.AuthTime, c.NotBefore = "Jörg \"x\"", start.Add(-time.Hour), start
+		case 2:
+			c.Audience = []string{api, fmt.Sprint("aud-", i)}
+		case 3:
+			c.AuthTime = time.Unix(0, 0).UTC()
+		}
+		tok := sign(t, keys, c, start)
+		if i == 250 {
+			tok = keys.SignRaw(keys.Header(), strings.TrimSuffix(payload(t), "}")+`,"x":"`+strings.Repeat("x", 70_000)+`"}`)
+		}
+		first, err := newVerifier(keys).Verify(tok, start)
+		if i == 250 {
+			first, err = v.Verify(tok, start)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		read[tok] = first
+	}
+	kept := map[string]token.Claims{}
+	for range 3 {
+		for tok, want := range read {
+			for range 2 {
+				got, err := v.Verify(tok, start)
+				if err != nil || !v.Remembers(tok) {
+					t.Fatalf("%v: %+v is not remembered", err, want)
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Fatalf("remembered %+v, read %+v", got, want)
+				}
+				kept[tok] = got
+			}
+		}
+	}
+	for tok, got := range kept {
+		if !reflect.DeepEqual(got, read[tok]) {
+			t.Fatalf("what was remembered has changed: %+v, read %+v", got, read[tok])
+		}
+	}
+}
+
+// Config: "Where tokens are so large that entries take more than 1 kB on
+// average, fewer are remembered."
+func TestCacheIsBoundedForLargeTokens(t *testing.T) {
+	const size = 256
+	keys := newKeyring(t, token.EdDSA)
+	v := token.NewVerifier(token.Config{Issuers: []string{issuer}, Audiences: []string{api}, CacheSize: size})
+	v.SetKeyring(keys)
+	for i := range 2 * size {
+		c := someClaims()
+		c.SessionID = fmt.Sprint("session-", i)
+		c.Subject = strings.Repeat("s", 4000)
+		if _, err := v.Verify(sign(t, keys, c, start), start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := v.Remembered(); n < size/20 || n > size/4 {
+		t.Errorf("%d tokens of 6 kB are remembered", n)
+	}
+	if n := v.RememberedBytes(); n > size<<10 {
+		t.Errorf("they take %d bytes", n)
+	}
+}
+
+// "The signature is not kept, so what is read out of memory opens nothing."
+func TestCacheKeepsNoSignature(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := newVerifier(keys)
+	tok := sign(t, keys, someClaims(), start)
+	if _, err := v.Verify(tok, start); err != nil {
+		t.Fatal(err)
+	}
+	_, p, signature := segments(tok)
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := v.RememberedText()
+	if !strings.Contains(text, p) {
+		t.Fatal("the token is not remembered, so this shows nothing")
+	}
+	if strings.Contains(text, signature[:16]) || strings.Contains(text, string(raw[:16])) {
+		t.Error("the signature is in the cache")
 	}
 }
 

@@ -38,19 +38,42 @@ func (k *Keyring) Public() crypto.PublicKey { return k.keys[0].public }
 // Remembered counts the entries of the cache.
 func (v *Verifier) Remembered() int {
 	n := 0
-	for i := range v.cache.shards {
-		s := &v.cache.shards[i]
-		s.mu.RLock()
-		n += len(s.young) + len(s.old)
-		s.mu.RUnlock()
+	v.cache.mu.Lock()
+	defer v.cache.mu.Unlock()
+	for _, g := range []*generation{v.cache.young.Load(), v.cache.old.Load()} {
+		if g != nil {
+			n += g.tokens
+		}
 	}
 	return n
 }
 
+// RememberedText is all the text in the cache.
+func (v *Verifier) RememberedText() string {
+	var b strings.Builder
+	for _, g := range []*generation{v.cache.young.Load(), v.cache.old.Load()} {
+		for i := range g.len() {
+			b.WriteString(*g.blocks[i+1].Load())
+		}
+	}
+	return b.String()
+}
+
+// RememberedBytes is how long the text is.
+func (v *Verifier) RememberedBytes() int { return len(v.RememberedText()) }
+
+func (g *generation) len() int {
+	if g == nil {
+		return 0
+	}
+	return g.block
+}
+
 // Remembers reports whether a token is in the cache.
 func (v *Verifier) Remembers(tok string) bool {
-	dot := strings.LastIndexByte(tok, '.')
-	return v.cache.get(digestOf(tok[dot+1:]), tok[:dot]) != nil
+	parts := strings.Split(tok, ".")
+	id := digestOf(parts[2])
+	return v.cache.get(&id, parts[0], parts[1], &Claims{})
 }
 
 // A StoredKey is a key as Seal writes it.

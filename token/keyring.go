@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -34,8 +35,7 @@ const (
 // the keyring with one from [NewKeyring], and every token of the old one is
 // refused at once.
 type Keyring struct {
-	keys     []*key          // in the order in which they sign; never empty
-	byHeader map[string]*key // by header segment
+	keys []*key // in the order in which they sign; empty only in a new Verifier
 }
 
 // KeyInfo says what a key is and when it does what.
@@ -132,20 +132,30 @@ func (k *Keyring) signer(now time.Time) *key {
 }
 
 func newKeyring(keys []*key) *Keyring {
-	k := &Keyring{keys: keys, byHeader: make(map[string]*key, len(keys))}
-	for _, key := range keys {
-		k.byHeader[key.header] = key
+	return &Keyring{keys: keys}
+}
+
+// keyFor returns the key whose header segment the token begins with, or nil. There
+// are seldom more than two keys.
+func (k *Keyring) keyFor(tok string) *key {
+	for _, key := range k.keys {
+		if rest, ok := strings.CutPrefix(tok, key.header); ok && strings.HasPrefix(rest, ".") {
+			return key
+		}
 	}
-	return k
+	return nil
 }
 
 // inOrder reports whether the keys are different ones, sign one after the other
 // without a gap, and the last one has no end.
 func (k *Keyring) inOrder() bool {
-	if len(k.keys) == 0 || len(k.byHeader) != len(k.keys) {
+	if len(k.keys) == 0 {
 		return false
 	}
 	for i, next := range k.keys[1:] {
+		if slices.ContainsFunc(k.keys[:i+1], func(key *key) bool { return key.ID == next.ID }) {
+			return false
+		}
 		if key := k.keys[i]; !key.SignsUntil.Equal(next.SignsFrom) || !key.VerifiesUntil.After(key.SignsUntil) {
 			return false
 		}

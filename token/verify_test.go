@@ -428,6 +428,8 @@ func TestVerifierConfig(t *testing.T) {
 		{"no audiences: nothing is accepted", token.Config{Issuers: iss}, start, token.ErrAudience},
 		{"one of the issuers", token.Config{Issuers: []string{"x", issuer}, Audiences: aud}, start, nil},
 		{"one of the audiences", token.Config{Issuers: iss, Audiences: []string{"x", api}}, start, nil},
+		{"whatever the audience, where that is asked for", token.Config{Issuers: iss, AnyAudience: true}, start, nil},
+		{"any audience is not any issuer", token.Config{AnyAudience: true}, start, token.ErrIssuer},
 		{"as long as it may be", token.Config{Issuers: iss, Audiences: aud, MaxLength: len(tok)}, start, nil},
 		{"longer than it may be", token.Config{Issuers: iss, Audiences: aud, MaxLength: len(tok) - 1}, start, token.ErrMalformed},
 		{"a clock 5 s behind, by default", token.Config{Issuers: iss, Audiences: aud}, start.Add(-5 * time.Second), nil},

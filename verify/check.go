@@ -38,9 +38,8 @@ func (v *Verifier) Check(ctx context.Context, signed string) (token.Claims, erro
 }
 
 // CheckWith is Check with another policy than the one of the configuration.
-func (v *Verifier) CheckWith(ctx context.Context, p Policy, signed string) (token.Claims, error) {
-	claims, err := v.read(ctx, signed)
-	if err != nil {
+func (v *Verifier) CheckWith(ctx context.Context, p Policy, signed string) (claims token.Claims, err error) {
+	if claims, err = v.read(ctx, signed); err != nil {
 		return token.Claims{}, err
 	}
 	if err := v.judge(ctx, p, &claims, signed); err != nil {
@@ -111,8 +110,8 @@ func placeOf(issued, cut time.Time) answer {
 
 // read checks the signature and the claims. Whether the token has expired is
 // judged again at the end, by the time at which the session was looked up.
-func (v *Verifier) read(ctx context.Context, signed string) (token.Claims, error) {
-	claims, err := v.tokens.Verify(signed, v.now())
+func (v *Verifier) read(ctx context.Context, signed string) (claims token.Claims, err error) {
+	claims, err = v.tokens.Verify(signed, v.now())
 	if errors.Is(err, token.ErrUnknownKey) && v.keys.due(keysPause) && v.fetchKeys(ctx) == nil {
 		claims, err = v.tokens.Verify(signed, v.now())
 	}

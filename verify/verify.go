@@ -80,6 +80,11 @@ type Config struct {
 	// hangs is given up with the request that noticed.
 	Transport http.RoundTripper
 
+	// CacheSize is how many tokens are remembered at most, so that the
+	// signatures of those that come again need not be checked again. Let it be
+	// twice as many as are in use at a time. Zero: 16,384; negative: none.
+	CacheSize int
+
 	// MaxEntries bounds how many ended sessions are remembered. A verifier that
 	// is full accepts nothing by itself. Zero: 32 million, about 1 GB.
 	MaxEntries int
@@ -177,7 +182,7 @@ func New(ctx context.Context, c Config) (*Verifier, error) {
 			Transport:     c.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		tokens: token.NewVerifier(token.Config{Issuers: []string{c.Issuer}, Audiences: []string{c.Audience}}),
+		tokens: token.NewVerifier(token.Config{Issuers: []string{c.Issuer}, Audiences: []string{c.Audience}, CacheSize: c.CacheSize}),
 		// For how long to remember the issuer says, before it says anything else.
 		view:   feed.NewView(feed.Config{Bound: c.Bound, Hold: time.Minute, MaxEntries: c.MaxEntries}),
 		asking: make(chan struct{}, maxAsking),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/counterfoil/counterfoil/server/client"
@@ -19,10 +20,29 @@ func (clientListCmd) Run(ctx context.Context, o *options) error {
 			return err
 		}
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tID\tCAN\tADDED")
+		fmt.Fprintln(table, "NAME\tID\tCAN\tADDED\tBY\tAUDIENCE")
 		for _, c := range clients {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Name, c.ID, c.Capabilities(), when(c.Created))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.ID, c.Capabilities(), when(c.Created), proof(&c), audience(&c))
 		}
 		return table.Flush()
 	})
+}
+
+// proof says how a client proves who it is.
+func proof(c *client.Client) string {
+	if len(c.Keys) > 0 {
+		return "keys"
+	}
+	return "secret"
+}
+
+// audience says what a client may introspect.
+func audience(c *client.Client) string {
+	switch {
+	case !c.May(client.Introspect):
+		return "-"
+	case len(c.Audience) == 0:
+		return "all"
+	}
+	return strings.Join(c.Audience, ",")
 }

@@ -29,6 +29,7 @@ type serveCmd struct {
 	Lifetime        time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
 	MaxSessions     int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
 	ReceiverNetwork []netip.Prefix `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
+	Resource        []string       `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, beside this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
 	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For, and whose word about what they ask /auth about, is believed (${env})."`
 
 	AppOrigin      []string `env:"COUNTERFOIL_APP_ORIGIN" placeholder:"URL" help:"A site behind the front door that a login may lead back to, besides the public URL; may come again (${env}, with commas)."`
@@ -142,6 +143,7 @@ func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]b
 		TokenLife:    c.TokenLife,
 		Bound:        c.Bound,
 		Canary:       c.Canary,
+		Resources:    c.Resource,
 	}
 	if c.MaxSessions == 0 {
 		config.MaxSessions = -1 // no limit; there, zero is the default

@@ -7,7 +7,8 @@
 // list while servers run, and they follow.
 //
 // A client proves who it is by a secret of 256 random bits, of which the store
-// has the SHA-256 only. Nothing can be guessed there, so there is no throttle.
+// has the SHA-256 only, or by a JWT that it signs with a key of its own. Nothing
+// can be guessed there, so there is no throttle.
 package client
 
 import (
@@ -25,6 +26,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -45,9 +48,18 @@ var Capabilities = []Capability{Verify, Introspect, Poll}
 // A Client is a registered program.
 type Client struct {
 	ID     string       `json:"id"`
-	Name   string       `json:"name"` // what the operator calls it; no two have one
-	Secret []byte       `json:"secret_sha256"`
+	Name   string       `json:"name"`                    // what the operator calls it; no two have one
+	Secret []byte       `json:"secret_sha256,omitempty"` // none: it has Keys
 	Can    []Capability `json:"can"`
+
+	// Keys are public ones: see [ParseKeys]. Who has some proves who he is by a
+	// JWT (private_key_jwt, RFC 7523) and has no secret. They are for clients that
+	// may introspect and nothing else that takes a secret.
+	Keys []jose.JSONWebKey `json:"keys,omitempty"`
+
+	// Audience is what a client that may introspect learns of: access tokens for
+	// one of these, and nothing else. Empty: everything.
+	Audience []string `json:"audience,omitempty"`
 
 	// LogoutURL takes logout tokens (OpenID Connect Back-Channel Logout 1.0),
 	// and EventsURL takes security event tokens (RFC 8935). Empty: neither.
@@ -56,6 +68,9 @@ type Client struct {
 
 	Created time.Time `json:"created"`
 }
+
+// May reports whether the client may do that.
+func (c *Client) May(do Capability) bool { return slices.Contains(c.Can, do) }
 
 // Capabilities lists what the client may do, for people.
 func (c *Client) Capabilities() string {
@@ -85,16 +100,21 @@ var (
 )
 
 // Add registers a client and returns it with its secret, which can't be had
-// again. ID, Secret and Created are made here.
+// again; none where it has keys. ID, Secret and Created are made here.
 //
 // Errors: ErrTaken, and those of the store.
 func Add(ctx context.Context, s store.Store, c Client) (added Client, secret string, err error) {
 	if err := c.check(); err != nil {
 		return Client{}, "", err
 	}
+	if c.Keys, err = publicKeys(c.Keys); err != nil {
+		return Client{}, "", err
+	}
 	c.Can = slices.Compact(slices.Sorted(slices.Values(c.Can)))
 	c.ID, c.Created = newID(), time.Now().UTC().Truncate(time.Second)
-	secret, c.Secret = newSecret()
+	if c.Secret = nil; len(c.Keys) == 0 {
+		secret, c.Secret = newSecret()
+	}
 	err = change(ctx, s, func(list []Client) ([]Client, error) {
 		if find(list, c.Name) >= 0 {
 			return nil, ErrTaken
@@ -137,6 +157,9 @@ func Rotate(ctx context.Context, s store.Store, name string) (c Client, secret s
 		i := find(list, name)
 		if i < 0 {
 			return nil, ErrNotFound
+		}
+		if len(list[i].Keys) > 0 {
+			return nil, fmt.Errorf("client: %s has keys and no secret: give it other keys (client rotate --jwks FILE)", name)
 		}
 		list[i].Secret = digest
 		c = list[i]
@@ -198,10 +221,36 @@ func (c *Client) check() error {
 			return fmt.Errorf("client: there is no capability %q: there are %v", capability, Capabilities)
 		}
 	}
+	if err := c.checkIntrospection(); err != nil {
+		return err
+	}
 	if err := checkURL(c.LogoutURL); err != nil {
 		return err
 	}
 	return checkURL(c.EventsURL)
+}
+
+const (
+	maxAudience       = 16
+	maxAudienceLength = 512 // bytes
+)
+
+// checkIntrospection checks what is for clients that introspect.
+func (c *Client) checkIntrospection() error {
+	switch {
+	case len(c.Keys) > 0 && (c.May(Verify) || c.May(Poll)):
+		return errors.New("client: a client that may verify or poll has a secret, and no keys: register a second one")
+	case len(c.Keys)+len(c.Audience) > 0 && !c.May(Introspect):
+		return errors.New("client: keys and an audience are for a client that may introspect")
+	case len(c.Audience) > maxAudience:
+		return fmt.Errorf("client: at most %d audiences", maxAudience)
+	}
+	for _, a := range c.Audience {
+		if a == "" || len(a) > maxAudienceLength {
+			return fmt.Errorf("client: an audience has 1 to %d bytes", maxAudienceLength)
+		}
+	}
+	return nil
 }
 
 const maxURL = 512 // bytes
@@ -250,7 +299,7 @@ func digestOf(secret string) []byte {
 }
 
 // knows reports whether the secret is the client's, and takes the same time
-// whatever it is.
+// whatever it is. A client with keys has none.
 func (c *Client) knows(secret string) bool {
 	return subtle.ConstantTimeCompare(digestOf(secret), c.Secret) == 1
 }

@@ -53,6 +53,24 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 	return out, err
 }
 
+// FindRefresh implements [store.Store].
+func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Session, error) {
+	if err := s.beginRead(ctx); err != nil {
+		return store.Session{}, err
+	}
+	defer s.mu.RUnlock()
+	now := s.clock.Now()
+	i, err := s.live(r.ID, now)
+	if err != nil {
+		return store.Session{}, err
+	}
+	e := s.sessions.load(i)
+	if !e.refresh.exists() || !same(e.refresh.family, r.Family) || !same(e.refresh.current, r.Presented) && !e.refresh.replays(r, now) {
+		return store.Session{}, store.ErrNotFound
+	}
+	return s.find(r.ID, now)
+}
+
 // replays reports whether the presented token is the one before the current,
 // and within the grace.
 func (r *refresh) replays(asked store.Rotation, now time.Time) bool {

@@ -19,11 +19,12 @@ type refresh struct {
 
 const refreshColumns = `family, current, previous, sealed, rotated`
 
-// scanRefresh reads a row of sessionColumns and refreshColumns.
-func scanRefresh(row pgx.Row) (session store.Session, f refresh, err error) {
+// scanRefresh reads a row of sessionColumns and refreshColumns, and what stands
+// behind them.
+func scanRefresh(row pgx.Row, more ...any) (session store.Session, f refresh, err error) {
 	var family, current, previous, sealed []byte
 	var rotated int64
-	session, err = scanSession(row, &family, &current, &previous, &sealed, &rotated)
+	session, err = scanSession(row, append([]any{&family, &current, &previous, &sealed, &rotated}, more...)...)
 	copy(f.family[:], family)
 	copy(f.current[:], current)
 	copy(f.previous[:], previous)
@@ -69,6 +70,32 @@ func (g *group) rotate(r store.Rotation) (out store.Rotated, err error) {
 	}
 	g.rotated[r.ID] = found
 	return out, nil
+}
+
+// FindRefresh implements [store.Store].
+func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (found store.Session, err error) {
+	var known refresh
+	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
+		sql := s.schema.sql(`SELECT ` + sessionColumns + `, ` + refreshColumns + `, ` + readNow + fromLive + ` AND sid = $2 AND family IS NOT NULL`)
+		b.Queue(sql, s.clock.Floor(), [16]byte(r.ID)).QueryRow(func(row pgx.Row) error {
+			var now int64
+			var err error
+			found, known, err = scanRefresh(row, &now)
+			if err != nil {
+				return orNotFound(err)
+			}
+			found.AsOf = fromMillis(now)
+			s.clock.saw(found.AsOf)
+			return nil
+		})
+	})
+	if err == nil && (!same(known.family, r.Family) || !same(known.current, r.Presented) && !known.replays(r, found.AsOf)) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Session{}, err
+	}
+	return found, nil
 }
 
 // replays reports whether the presented token is the one before the current,

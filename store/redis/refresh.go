@@ -6,7 +6,10 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-var rotateScript = newScript("rotate", ends)
+var (
+	rotateScript      = newScript("rotate", ends)
+	findRefreshScript = newScript("find_refresh", reads)
+)
 
 // RotateRefresh implements [store.Store].
 func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rotated, error) {
@@ -21,4 +24,17 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 		return store.Rotated{}, rotateScript.explain(*answer.err)
 	}
 	return out, nil
+}
+
+// FindRefresh implements [store.Store].
+func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Session, error) {
+	answer, err := s.run(ctx, findRefreshScript, r.ID.String(), string(r.Family[:]), string(r.Presented[:]), number(r.Grace.Milliseconds()))
+	if err != nil {
+		return store.Session{}, err
+	}
+	session := answer.list(2).session(answer.int(1))
+	if *answer.err != nil {
+		return store.Session{}, *answer.err
+	}
+	return session, nil
 }

@@ -62,6 +62,26 @@ func (t *tx) rotate(r store.Rotation) (store.Rotated, error) {
 	return out, err
 }
 
+// FindRefresh implements [store.Store].
+func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (found store.Session, err error) {
+	var known refresh
+	err = s.read(ctx, func(c *conn, now time.Time) error {
+		ok, err := c.one(func(row row) {
+			found = liveAt(row)
+			known = refreshAt(row, sessionColumnCount+1)
+		}, `SELECT `+sessionColumns+`, `+readerNow+`, `+refreshColumns+` FROM meta CROSS JOIN session
+			WHERE `+readerLive+` AND sid = ?1 AND family IS NOT NULL`, r.ID, now)
+		return orNotFound(ok, err)
+	})
+	if err == nil && (!same(known.family, r.Family) || !same(known.current, r.Presented) && !known.replays(r, found.AsOf)) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Session{}, err
+	}
+	return found, nil
+}
+
 // replays reports whether the presented token is the one before the current,
 // and within the grace.
 func (f refresh) replays(r store.Rotation, now time.Time) bool {

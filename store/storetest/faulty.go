@@ -131,6 +131,11 @@ func (f Faulty) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 	return inject(ctx, f, "RotateRefresh", func() (store.Rotated, error) { return f.Store.RotateRefresh(ctx, r) })
 }
 
+// FindRefresh implements [store.Store].
+func (f Faulty) FindRefresh(ctx context.Context, r store.Rotation) (store.Session, error) {
+	return inject(ctx, f, "FindRefresh", func() (store.Session, error) { return f.Store.FindRefresh(ctx, r) })
+}
+
 // End implements [store.Store].
 func (f Faulty) End(ctx context.Context, id store.SID, retain time.Duration) (store.Ended, error) {
 	return inject(ctx, f, "End", func() (store.Ended, error) { return f.Store.End(ctx, id, retain) })

@@ -211,6 +211,7 @@ func calls(s store.Store, r store.Rotation) []call {
 		{"Values", func(ctx context.Context) error { _, _, err := s.Values(ctx, r.ID); return err }},
 		{"SaveValues", func(ctx context.Context) error { return s.SaveValues(ctx, r.ID, 1, []byte("new")) }},
 		{"Touch", func(ctx context.Context) error { return s.Touch(ctx, []store.Touch{{ID: r.ID, At: time.Now()}}) }},
+		{"FindRefresh", func(ctx context.Context) error { _, err := s.FindRefresh(ctx, r); return err }},
 		{"RotateRefresh", func(ctx context.Context) error { _, err := s.RotateRefresh(ctx, r); return err }},
 		{"End", func(ctx context.Context) error { _, err := s.End(ctx, r.ID, retain); return err }},
 		{"EndUser", func(ctx context.Context) error { _, err := s.EndUser(ctx, "john", store.SID{}, retain); return err }},

@@ -25,6 +25,21 @@ func (k *kit) rotate(r store.Rotation) store.Rotated {
 	return out
 }
 
+// finds and findsNot check what FindRefresh says of a token.
+func (k *kit) finds(r store.Rotation) store.Session {
+	k.t.Helper()
+	s, err := k.store.FindRefresh(k.t.Context(), r)
+	k.ok(err)
+	return s
+}
+
+func (k *kit) findsNot(r store.Rotation) {
+	k.t.Helper()
+	if s, err := k.store.FindRefresh(k.t.Context(), r); !errors.Is(err, store.ErrNotFound) {
+		k.t.Fatalf("got %v, error %v, want %v", s.ID, err, store.ErrNotFound)
+	}
+}
+
 // following is the rotation of the token that r leads to.
 func following(r store.Rotation) store.Rotation {
 	r.Presented, r.Next, r.Sealed = r.Next, digest(), digest()
@@ -185,6 +200,54 @@ var refreshRules = []rule{
 				k.t.Errorf("%s: got error %v, want %v", how, err, store.ErrNotFound)
 			}
 			k.isGone(r.ID)
+		}
+	}},
+	{name: "found", why: "FindRefresh returns the session of a refresh token that RotateRefresh would exchange, and exchanges nothing: it writes nothing.", timed: true, check: func(k *kit) {
+		first := k.createWithRefresh()
+		created := k.find(first.ID)
+		k.wait(1)
+		for range 2 { // what is found is not used up
+			s := k.finds(first)
+			if s.User != "john" || s.ID != first.ID || !s.LastSeen.Equal(created.LastSeen) || !s.AsOf.After(created.AsOf) {
+				k.t.Fatalf("got %+v, was %+v", s, created)
+			}
+		}
+		second := following(first)
+		k.findsNot(second) // nothing has been exchanged
+		first.Grace = k.ticks(3)
+		k.rotate(first)
+		k.finds(second)
+		k.finds(first) // within the grace it gets the same successor
+		k.wait(4)
+		k.findsNot(first)
+		k.isLive(first.ID) // who asks ends nothing
+		k.rotate(second)
+		k.findsNot(first)
+		k.isLogged()
+	}},
+	{name: "not found", why: "FindRefresh: ErrNotFound for every other token.", check: func(k *kit) {
+		r := k.createWithRefresh()
+		stranger := k.createWithRefresh()
+		for _, family := range []store.Digest{digest(), {}, stranger.Family} {
+			bad := r
+			bad.Family = family
+			k.findsNot(bad)
+		}
+		for _, presented := range []store.Digest{digest(), {}, stranger.Presented} {
+			bad := r
+			bad.Presented = presented
+			k.findsNot(bad)
+		}
+		plain := k.createFor("john")
+		k.findsNot(store.Rotation{ID: plain.ID, Grace: time.Minute})
+		k.finds(r)
+		for how, end := range waysToEnd {
+			c := login("john")
+			r := withRefresh(&c)
+			end(k, k.create(c))
+			if _, err := k.store.FindRefresh(k.t.Context(), r); !errors.Is(err, store.ErrNotFound) {
+				k.t.Errorf("%s: got error %v, want %v", how, err, store.ErrNotFound)
+			}
 		}
 	}},
 	{name: "values stay", why: "RotateRefresh exchanges a refresh token; it changes no values.", check: func(k *kit) {
