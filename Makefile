@@ -14,6 +14,7 @@ lint:
 	go vet ./...
 	go vet -tags faults ./internal/faults
 	go tool staticcheck ./...
+	cd bench && go mod tidy -diff && go vet ./... && $$(cd .. && go tool -n staticcheck) ./...
 
 # It builds on the three systems that people run it on.
 cross:
@@ -35,14 +36,20 @@ model-short:
 unit:
 	go test -race -timeout 12m $$(go list ./... | grep -v /internal/faults$$)
 	go test -timeout 6m ./internal/faults
+	cd bench && go test ./...
 
 # Each fuzz target for FUZZTIME.
 FUZZTIME ?= 2m
 fuzz:
 	./scripts/fuzz.sh $(FUZZTIME)
 
+# Everything side by side with the libraries that one would take instead: a
+# quarter of an hour, on a machine that does nothing else. It writes
+# docs/performance.md and the README's figures. For a first look:
+# make bench BENCH=-quick
+BENCH ?= -report ../docs/performance.md -readme ../README.md
 bench:
-	go test -run '^$$' -bench . -benchmem ./...
+	cd bench && go run -tags mattn . $(BENCH)
 
 # Nodes and verifiers on real stores, broken on purpose: a quarter of an hour.
 # It writes docs/faults.md.

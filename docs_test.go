@@ -377,3 +377,19 @@ func TestExamplesAreTested(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The figures in the README are those that were measured.
+func TestReadmeFiguresWereMeasured(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "README.md"), "<!-- written by make bench -->\n")
+	table, _, _ := strings.Cut(rest, "<!-- to here -->\n")
+	figures := regexp.MustCompile(`-?[\d.,]+ (?:ns|µs|ms)`).FindAllString(table, -1)
+	if len(figures) < 4 {
+		t.Fatalf("found %q only", figures)
+	}
+	measured := read(t, "docs/performance.md")
+	for _, figure := range figures {
+		if !strings.Contains(measured, "| "+figure+" |") {
+			t.Errorf("docs/performance.md does not have %s: make bench writes both", figure)
+		}
+	}
+}

@@ -276,6 +276,7 @@ func TestOpenAPIOperations(t *testing.T) {
 	polls["Content-Type"] = jsonHeader["Content-Type"]
 	try(nobody, "POST", "/v1/events/poll", polls, `{"returnImmediately":true}`)
 	seen["followFeed"] = s.streams(follows)
+	try(nobody, "GET", "/auth", bearer(s.apiLogin().AccessToken), "")
 
 	for _, o := range contract().operations {
 		if !seen[o.id] {

@@ -24,10 +24,10 @@ func (s *Server) routes() http.Handler {
 		"GET /.well-known/oauth-authorization-server": s.wellKnown,
 		"GET " + pages.StaticPath:                     pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
 		"GET /v1/openapi.json":                        openAPI,
-		"POST /v1/login":                              s.apiLogin,
-		"POST /v1/token":                              s.apiToken,
 		"GET /auth":                                   s.auth,
 		"/auth":                                       s.auth, // Envoy asks with the method of what it asks about
+		"POST /v1/login":                              s.apiLogin,
+		"POST /v1/token":                              s.apiToken,
 	})
 
 	// Visitors with a browser. A POST needs the session's CSRF token.

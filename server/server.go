@@ -92,8 +92,8 @@ type Server struct {
 	store    store.Store
 	outbox   *outbox.Outbox
 
-	appOrigins []string         // that a login may lead back to
 	wellKnown  http.HandlerFunc // what programs find out about us
+	appOrigins []string         // that a login may lead back to
 
 	draining   context.Context // ends when no more connections are taken
 	endStreams context.CancelFunc

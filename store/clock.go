@@ -1,7 +1,8 @@
 package store
 
 import (
-	"sync"
+	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,37 +10,51 @@ import (
 // and goes on by the monotonic clock where the wall clock is set back. Without
 // it, an expired session would live again after a step of the clock.
 //
-// The zero Clock is ready. It is safe for concurrent use.
+// The zero Clock is ready. It is safe for concurrent use, and takes no lock.
 type Clock struct {
-	mu   sync.Mutex
-	base time.Time // with a monotonic reading
-	at   time.Time // what the clock showed at base
+	// lead is how far the wall clock was ever ahead of the monotonic clock, in
+	// nanoseconds; it only grows. Whoever reads the time after another has, reads
+	// a monotonic clock that has gone on and a lead that is no less, so his sum is
+	// no less.
+	lead atomic.Int64
 }
+
+// started is where the monotonic clock counts from.
+var started = time.Now()
 
 // Now returns the time, in UTC, cut to the millisecond.
 func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now().Truncate(time.Millisecond)
+	monotonic, lead := c.read()
+	return time.UnixMilli((monotonic + lead) / int64(time.Millisecond)).UTC()
 }
 
-func (c *Clock) now() time.Time {
+func (c *Clock) read() (monotonic, lead int64) {
 	read := time.Now()
-	wall := read.Round(0).UTC()
-	elapsed := max(read.Sub(c.base), 0)
-	if ours := c.at.Add(elapsed); ours.After(wall) {
-		return ours
-	}
-	c.base, c.at = read, wall
-	return wall
+	monotonic = int64(read.Sub(started))
+	return monotonic, c.raise(read.UnixNano() - monotonic)
 }
+
+// raise returns the lead, which is at least so much from now on.
+func (c *Clock) raise(lead int64) int64 {
+	for {
+		old := c.lead.Load()
+		if lead <= old {
+			return old
+		}
+		if c.lead.CompareAndSwap(old, lead) {
+			return lead
+		}
+	}
+}
+
+// maxLead keeps the sum in 64 bits, which end in 2262, for a century.
+const maxLead = math.MaxInt64 - 100*365*24*int64(time.Hour)
 
 // Advance moves the clock forward to t, if it is behind: to the time that a
-// durable store remembers from before a restart.
+// durable store remembers from before a restart. It goes no further than 2162.
 func (c *Clock) Advance(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t.After(c.now()) {
-		c.base, c.at = time.Now(), t.UTC()
+	monotonic, lead := c.read()
+	if missing := t.Sub(time.Unix(0, monotonic+lead)); missing > 0 {
+		c.raise(lead + min(int64(missing), maxLead-lead))
 	}
 }

@@ -49,7 +49,7 @@ func TestClockFollowsAForwardStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c Clock
 		c.Now()
-		c.at = c.at.Add(-time.Hour) // as if the wall clock had been an hour behind until now
+		c.lead.Add(-int64(time.Hour)) // as if the wall clock had been an hour behind until now
 		if got := c.Now(); !got.Equal(time.Now()) {
 			t.Errorf("it shows %v, the wall clock %v", got, time.Now())
 		}
@@ -66,6 +66,28 @@ func TestAdvanceNeverGoesBack(t *testing.T) {
 			if got := c.Now(); !got.Equal(ahead) {
 				t.Errorf("advanced to %v it went from %v to %v", earlier, ahead, got)
 			}
+		}
+	})
+}
+
+func TestAdvanceFarAheadNeverGoesBack(t *testing.T) {
+	var c Clock
+	c.Advance(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
+	ahead := c.Now()
+	if ahead.Year() != 2162 {
+		t.Errorf("it shows %v, want a time in 2162: it goes no further", ahead)
+	}
+	c.Advance(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
+	if got := c.Now(); got.Before(ahead) {
+		t.Errorf("it went from %v back to %v", ahead, got)
+	}
+}
+
+func BenchmarkClock(b *testing.B) {
+	var c Clock
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			c.Now()
 		}
 	})
 }

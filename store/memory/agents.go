@@ -4,9 +4,9 @@ package memory
 // different ones. It is bounded, so that who invents user agents gains nothing:
 // when it is full, further ones are stored with their sessions.
 type agents struct {
-	refs  map[string]uint32 // to an index in texts, plus one
+	refs  map[string]uint16 // to an index in texts, plus one
 	texts []agent
-	freed []uint32
+	freed []uint16
 }
 
 type agent struct {
@@ -16,11 +16,11 @@ type agent struct {
 
 const maxAgents = 4096
 
-func newAgents() agents { return agents{refs: map[string]uint32{}} }
+func newAgents() agents { return agents{refs: map[string]uint16{}} }
 
 // take returns the reference to a text, counting its uses; zero: it is not
 // kept here.
-func (a *agents) take(text string) uint32 {
+func (a *agents) take(text string) uint16 {
 	if ref := a.refs[text]; ref != 0 {
 		a.texts[ref-1].uses++
 		return ref
@@ -34,17 +34,17 @@ func (a *agents) take(text string) uint32 {
 	return ref
 }
 
-func (a *agents) place() uint32 {
+func (a *agents) place() uint16 {
 	if n := len(a.freed); n > 0 {
 		ref := a.freed[n-1]
 		a.freed = a.freed[:n-1]
 		return ref
 	}
 	a.texts = append(a.texts, agent{})
-	return uint32(len(a.texts))
+	return uint16(len(a.texts))
 }
 
-func (a *agents) text(ref uint32) string {
+func (a *agents) text(ref uint16) string {
 	if ref == 0 {
 		return ""
 	}
@@ -52,7 +52,7 @@ func (a *agents) text(ref uint32) string {
 }
 
 // release gives a reference back.
-func (a *agents) release(ref uint32) {
+func (a *agents) release(ref uint16) {
 	if ref == 0 {
 		return
 	}

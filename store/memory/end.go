@@ -63,9 +63,10 @@ func (s *Store) EndAll(ctx context.Context, retain time.Duration) (store.Ended, 
 }
 
 func (s *Store) endAll(expires time.Time) {
-	s.sessions = newTable()
+	now := s.clock.Now()
+	s.sessions = newTable(now)
 	s.generations.bumpAll()
-	s.append(store.AllEnded, store.NewSID(s.clock.Now()), expires)
+	s.append(store.AllEnded, store.NewSID(now), expires)
 }
 
 // append adds an entry to the log and tells those who watch.

@@ -14,37 +14,81 @@ type entry struct {
 	values        []byte
 	refresh       refresh
 
-	agent uint32 // the reference to UserAgent, if agents keeps it
+	agent uint16 // the reference to UserAgent, if agents keeps it
 }
 
-// The flags of a packed entry.
+// A piece is an entry as the slabs hold it. What a check always needs has a
+// fixed place in front, so that it is read without decoding. Then come
+//
+//	the lengths of the texts, the texts, AuthTime, Lineage, the refresh
+//	tokens, the version of the values, the values
+//
+// of which the flags say what is there. Integers are little-endian, times are
+// Unix milliseconds.
+type piece []byte
+
+// The places in a piece.
 const (
-	flagPersistent = 1 << iota
-	flagRefresh
-	flagLineage
+	atAgent    = 2 // behind the length of the piece
+	atUser     = 4 // the user's sessions: a link
+	atDue      = 12
+	atID       = 20
+	atSecret   = 36
+	atLastSeen = 68
+	atCreated  = 76
+	atDeadline = 84
+	atIdle     = 92
+	atFlags    = 100
+	atTexts    = 101
 )
 
-// pack appends what the session's record does not hold. Texts stand in one
-// piece behind their lengths, so that they are read as one string.
+// The flags of a piece.
+const (
+	flagPersistent = 1 << iota
+	flagAuthTime   // AuthTime is not what it usually is
+	flagLineage
+	flagRefresh
+	flagFar // the values stand elsewhere
+)
+
+// maxNear is how many bytes of values stand in the piece: with the longest
+// texts it still is no longer than maxPiece.
+const maxNear = 1024
+
+// pack appends the entry as a piece whose links are empty.
 func (e *entry) pack(b []byte) []byte {
-	flags := byte(0)
-	if e.Persistent {
-		flags |= flagPersistent
+	start := len(b)
+	b = append(b, make([]byte, atTexts)...)
+	p := piece(b[start:])
+	binary.LittleEndian.PutUint16(p[atAgent:], e.agent)
+	copy(p[atID:], e.ID[:])
+	copy(p[atSecret:], e.Secret[:])
+	p.setInt(atLastSeen, e.LastSeen.UnixMilli())
+	p.setInt(atCreated, e.Created.UnixMilli())
+	p.setInt(atDeadline, e.Deadline.UnixMilli())
+	p.setInt(atIdle, e.Idle.Milliseconds())
+	p.set(flagPersistent, e.Persistent)
+	p.set(flagAuthTime, e.AuthTime.UnixMilli() != usualAuthTime(e.User != "", e.Created.UnixMilli()))
+	p.set(flagLineage, !e.Lineage.IsZero())
+	p.set(flagRefresh, e.refresh.exists())
+	p.set(flagFar, len(e.values) > maxNear)
+
+	b = appendTexts(b, e)
+	if p.has(flagAuthTime) {
+		b = binary.LittleEndian.AppendUint64(b, uint64(e.AuthTime.UnixMilli()))
 	}
-	if e.refresh.exists() {
-		flags |= flagRefresh
+	if p.has(flagLineage) {
+		b = append(b, e.Lineage[:]...)
 	}
-	if !e.Lineage.IsZero() {
-		flags |= flagLineage
+	if p.has(flagRefresh) {
+		b = e.refresh.pack(b)
 	}
-	created := e.Created.UnixMilli()
-	b = append(b, flags)
-	b = binary.AppendVarint(b, created)
-	b = binary.AppendVarint(b, e.Deadline.UnixMilli()-created)
-	b = binary.AppendVarint(b, e.Idle.Milliseconds())
-	b = binary.AppendVarint(b, e.AuthTime.UnixMilli()-created)
-	b = binary.AppendUvarint(b, e.version)
-	b = binary.AppendUvarint(b, uint64(e.agent))
+	return appendValues(b, e.version, e.values)
+}
+
+// appendTexts appends the lengths and then the texts, so that they are read as
+// one string.
+func appendTexts(b []byte, e *entry) []byte {
 	texts := [...]string{e.User, e.Name, e.Methods, e.Address, e.UserAgent}
 	if e.agent != 0 {
 		texts[4] = ""
@@ -55,117 +99,123 @@ func (e *entry) pack(b []byte) []byte {
 	for _, text := range texts {
 		b = append(b, text...)
 	}
-	if !e.Lineage.IsZero() {
-		b = append(b, e.Lineage[:]...)
-	}
-	if e.refresh.exists() {
-		b = e.refresh.pack(b)
-	}
-	return append(b, e.values...)
-}
-
-func (r *refresh) pack(b []byte) []byte {
-	b = append(b, r.family[:]...)
-	b = append(b, r.current[:]...)
-	b = append(b, r.previous[:]...)
-	b = append(b, r.sealed[:]...)
-	return binary.AppendVarint(b, r.rotated.UnixMilli())
-}
-
-// A packed reads what pack has written, in that order.
-type packed []byte
-
-func (p *packed) byte() byte {
-	b := (*p)[0]
-	*p = (*p)[1:]
 	return b
 }
 
-func (p *packed) int() int64 {
-	v, n := binary.Varint(*p)
-	*p = (*p)[n:]
-	return v
-}
-
-func (p *packed) uint() uint64 {
-	v, n := binary.Uvarint(*p)
-	*p = (*p)[n:]
-	return v
-}
-
-func (p *packed) bytes(n int) []byte {
-	b := (*p)[:n:n]
-	*p = (*p)[n:]
-	return b
-}
-
-func (p *packed) digest() [32]byte { return [32]byte(p.bytes(32)) }
-
-// A head is the part of a packed entry that has no texts.
-type head struct {
-	flags                         byte
-	created, deadline, idle, auth int64 // milliseconds
-	version                       uint64
-	agent                         uint32
-	texts                         [5]int // lengths: user, name, methods, address, user agent
-}
-
-func (p *packed) head() (h head) {
-	h.flags = p.byte()
-	h.created = p.int()
-	h.deadline = p.int() + h.created
-	h.idle = p.int()
-	h.auth = p.int() + h.created
-	h.version = p.uint()
-	h.agent = uint32(p.uint())
-	for i := range h.texts {
-		h.texts[i] = int(p.uint())
+// appendValues appends the last part of a piece.
+func appendValues(b []byte, version uint64, values []byte) []byte {
+	b = binary.AppendUvarint(b, version)
+	if len(values) > maxNear {
+		return b
 	}
-	return h
+	return append(b, values...)
 }
 
-// user returns the bytes of a packed entry's user.
-func (p packed) user() []byte {
-	h := p.head()
-	return p.bytes(h.texts[0])
-}
-
-// unpack reads an entry. Its values are the packed bytes themselves: who keeps
-// them longer than the lock copies them.
-func (p packed) unpack() (e entry) {
-	h := p.head()
-	p.session(&h, &e.Session)
-	e.version, e.agent = h.version, h.agent
-	if h.flags&flagRefresh != 0 {
-		e.refresh = p.refresh()
+// usualAuthTime is what the store stamps.
+func usualAuthTime(hasUser bool, created int64) int64 {
+	if hasUser {
+		return created
 	}
-	e.values = p
-	return e
+	return time.Time{}.UnixMilli()
 }
 
-// session reads what follows the head of the session itself.
-func (p *packed) session(h *head, s *store.Session) {
-	s.Persistent = h.flags&flagPersistent != 0
-	s.Created, s.Deadline, s.AuthTime = fromMilli(h.created), fromMilli(h.deadline), fromMilli(h.auth)
-	s.Idle = time.Duration(h.idle) * time.Millisecond
+func (p piece) int(at int) int64       { return int64(binary.LittleEndian.Uint64(p[at:])) }
+func (p piece) setInt(at int, v int64) { binary.LittleEndian.PutUint64(p[at:], uint64(v)) }
 
-	total := 0
-	for _, n := range h.texts {
+func (p piece) has(flag byte) bool { return p[atFlags]&flag != 0 }
+
+func (p piece) set(flag byte, on bool) {
+	p[atFlags] &^= flag
+	if on {
+		p[atFlags] |= flag
+	}
+}
+
+func (p piece) agent() uint16 { return binary.LittleEndian.Uint16(p[atAgent:]) }
+
+func (p piece) id() store.SID { return store.SID(p[atID:]) }
+
+// expires is when the session ends if it is not used again.
+func (p piece) expires() int64 {
+	return min(p.int(atLastSeen)+p.int(atIdle), p.int(atDeadline))
+}
+
+// texts returns the lengths of the texts, and what follows them.
+func (p piece) texts() (lengths [5]int, rest piece) {
+	rest = p[atTexts:]
+	for i := range lengths {
+		n, size := uint64(rest[0]), 1
+		if n >= 0x80 { // as texts seldom are
+			n, size = binary.Uvarint(rest)
+		}
+		lengths[i], rest = int(n), rest[size:]
+	}
+	return lengths, rest
+}
+
+func sum(lengths [5]int) (total int) {
+	for _, n := range lengths {
 		total += n
 	}
-	all := string(p.bytes(total))
-	for i, text := range [...]*string{&s.User, &s.Name, &s.Methods, &s.Address, &s.UserAgent} {
-		*text, all = all[:h.texts[i]], all[h.texts[i]:]
-	}
-	if h.flags&flagLineage != 0 {
-		s.Lineage = store.SID(p.bytes(len(s.Lineage)))
-	}
+	return total
 }
 
-func (p *packed) refresh() (r refresh) {
-	r.family, r.current, r.previous, r.sealed = p.digest(), p.digest(), p.digest(), p.digest()
-	r.rotated = fromMilli(p.int())
-	return r
+// user returns the bytes of the user's id.
+func (p piece) user() []byte {
+	lengths, rest := p.texts()
+	return rest[:lengths[0]]
+}
+
+// session reads the session into s, but for a user agent that is not here, and
+// returns what follows.
+func (p piece) session(s *store.Session) (rest piece) {
+	s.ID, s.Secret = p.id(), store.Digest(p[atSecret:])
+	created := p.int(atCreated)
+	s.Created, s.LastSeen, s.Deadline = fromMilli(created), fromMilli(p.int(atLastSeen)), fromMilli(p.int(atDeadline))
+	s.Idle = time.Duration(p.int(atIdle)) * time.Millisecond
+	s.Persistent = p.has(flagPersistent)
+
+	lengths, rest := p.texts()
+	all := string(rest[:sum(lengths)])
+	rest = rest[len(all):]
+	for i, text := range [...]*string{&s.User, &s.Name, &s.Methods, &s.Address, &s.UserAgent} {
+		*text, all = all[:lengths[i]], all[lengths[i]:]
+	}
+	auth := usualAuthTime(lengths[0] > 0, created)
+	if p.has(flagAuthTime) {
+		auth, rest = rest.int(0), rest[8:]
+	}
+	s.AuthTime = fromMilli(auth)
+	if p.has(flagLineage) {
+		s.Lineage, rest = store.SID(rest), rest[len(s.Lineage):]
+	}
+	return rest
+}
+
+// refresh returns the refresh tokens' bytes, which may be none, and what
+// follows.
+func (p piece) refresh() (tokens, rest piece) {
+	lengths, rest := p.texts()
+	skip := sum(lengths)
+	if p.has(flagAuthTime) {
+		skip += 8
+	}
+	if p.has(flagLineage) {
+		skip += len(store.SID{})
+	}
+	rest = rest[skip:]
+	if !p.has(flagRefresh) {
+		return nil, rest
+	}
+	return rest[:refreshSize], rest[refreshSize:]
+}
+
+// values returns the values and their version, if they are here, and all that
+// stands before them.
+func (p piece) values() (before piece, version uint64, values []byte) {
+	_, rest := p.refresh()
+	version, n := binary.Uvarint(rest)
+	return p[:len(p)-len(rest)], version, rest[n:]
 }
 
 // fromMilli returns the zero time for what was zero.

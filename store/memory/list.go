@@ -9,8 +9,8 @@ import (
 )
 
 // List implements [store.Store]. The list of everybody's sessions looks at all
-// of them for each page, in strides; of those that come or go meanwhile it may
-// miss or hold any.
+// of them for each page, a few thousandths at a time; of those that come or go
+// meanwhile it may miss or hold any.
 func (s *Store) List(ctx context.Context, q store.Query) ([]store.Session, error) {
 	p := page{after: q.After, limit: q.Limit}
 	if p.limit <= 0 || p.limit > store.MaxBatch {
@@ -36,21 +36,19 @@ func (s *Store) listUser(ctx context.Context, p *page, user string) error {
 	return nil
 }
 
+// listAll goes by the parts of the index: a session stays in its part, whatever
+// becomes of it meanwhile.
 func (s *Store) listAll(ctx context.Context, p *page) error {
-	for i, more := 0, true; more; i += stride {
+	for i := range indexParts {
 		if err := s.beginRead(ctx); err != nil {
 			return err
 		}
 		now := s.clock.Now()
-		end := min(i+stride, s.sessions.slots())
-		for i := slot(i); i < slot(end); i++ {
+		for i := range s.sessions.byID.parts[i].slots {
 			if s.sessions.live(i, now) && p.wants(s.sessions.id(i)) {
-				session := s.sessions.session(i)
-				session.AsOf = now
-				p.add(session)
+				p.add(s.session(i, now))
 			}
 		}
-		more = end < s.sessions.slots()
 		s.mu.RUnlock()
 	}
 	return nil

@@ -25,7 +25,8 @@ import (
 // A Config sizes a [Store]. The zero Config works.
 type Config struct {
 	// MaxSessions is how many sessions the store holds before Create returns
-	// store.ErrFull. Zero: 10 million.
+	// store.ErrFull. Zero: 10 million. With what all of them hold, but for values
+	// of more than 1 KiB, they take 32 GiB at most.
 	MaxSessions int
 }
 
@@ -52,21 +53,22 @@ type Store struct {
 
 // What is done before the lock is given to whoever waits.
 const (
-	batch  = 64   // removals of sessions or log entries
-	stride = 1024 // looks at a slot or a log entry
+	batch  = 64   // looks at sessions, removals of log entries
+	stride = 1024 // copies of a log entry
 )
 
 var errClosed = errors.New("memory: the store is closed")
 
 // New returns an empty store.
 func New(c Config) *Store {
-	return &Store{
+	s := &Store{
 		max:         cmp.Or(c.MaxSessions, 10_000_000),
-		sessions:    newTable(),
 		generations: newGenerations(),
 		documents:   map[string]document{},
 		holders:     map[store.NodeID]store.Holder{},
 	}
+	s.sessions = newTable(s.clock.Now())
+	return s
 }
 
 // begin takes the lock for writing, unless the store must not be used.
@@ -125,24 +127,31 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 		return store.Session{}, fmt.Errorf("%w: the session id exists", store.ErrConflict)
 	}
 	values := c.Values
-	if !c.Replaces.IsZero() {
-		replaced, err := s.live(c.Replaces, now)
-		if err != nil {
+	var replaced slot
+	if c.Replaces.IsZero() {
+		if s.full(now) {
+			return store.Session{}, store.ErrFull
+		}
+	} else {
+		var err error
+		if replaced, err = s.live(c.Replaces, now); err != nil {
 			return store.Session{}, err
 		}
 		if c.Inherit {
-			values = slices.Clone(s.sessions.load(replaced).values)
+			values, _ = s.sessions.values(replaced)
 		}
-		s.end(replaced, now, c.Retain)
-	} else if s.full(now) {
-		return store.Session{}, store.ErrFull
 	}
-	s.sessions.add(entry{
+	if !s.sessions.add(entry{
 		Session: stamp(c, now),
 		version: 1,
 		values:  values,
 		refresh: refresh{family: c.Refresh.Family, current: c.Refresh.Current},
-	})
+	}) {
+		return store.Session{}, store.ErrFull
+	}
+	if replaced != 0 {
+		s.end(replaced, now, c.Retain)
+	}
 	s.keepNewest(c, now)
 	return s.find(c.Session.ID, now)
 }
@@ -151,7 +160,7 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 // a batch of expired ones has gone.
 func (s *Store) full(now time.Time) bool {
 	if s.sessions.len() >= s.max {
-		s.sessions.sweep(now, stride, batch)
+		s.sessions.expire(now, batch)
 	}
 	return s.sessions.len() >= s.max
 }
@@ -204,14 +213,19 @@ func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
 	return s.find(id, s.clock.Now())
 }
 
+// find is Find under the lock.
 func (s *Store) find(id store.SID, now time.Time) (store.Session, error) {
 	i, err := s.live(id, now)
 	if err != nil {
 		return store.Session{}, err
 	}
-	session := s.sessions.session(i)
+	return s.session(i, now), nil
+}
+
+func (s *Store) session(i slot, now time.Time) (session store.Session) {
+	s.sessions.session(i, &session)
 	session.AsOf = now
-	return session, nil
+	return session
 }
 
 // ofUser returns the user's live sessions in no order.
@@ -219,9 +233,7 @@ func (s *Store) ofUser(user string, now time.Time) []store.Session {
 	var sessions []store.Session
 	for i := range s.sessions.ofUser(user) {
 		if s.sessions.live(i, now) {
-			session := s.sessions.session(i)
-			session.AsOf = now
-			sessions = append(sessions, session)
+			sessions = append(sessions, s.session(i, now))
 		}
 	}
 	return sessions
@@ -237,8 +249,8 @@ func (s *Store) Values(ctx context.Context, id store.SID) ([]byte, uint64, error
 	if err != nil {
 		return nil, 0, err
 	}
-	e := s.sessions.load(i)
-	return append([]byte(nil), e.values...), e.version, nil // nil where there are none
+	values, version := s.sessions.values(i)
+	return append([]byte(nil), values...), version, nil // nil where there are none
 }
 
 // SaveValues implements [store.Store].
@@ -254,13 +266,12 @@ func (s *Store) SaveValues(ctx context.Context, id store.SID, version uint64, va
 	if err != nil {
 		return err
 	}
-	e := s.sessions.load(i)
-	if e.version != version {
+	if _, current := s.sessions.values(i); current != version {
 		return store.ErrConflict
 	}
-	e.values = values
-	e.version++
-	s.sessions.save(i, e)
+	if !s.sessions.save(i, version+1, values) {
+		return store.ErrFull
+	}
 	return nil
 }
 
@@ -276,15 +287,20 @@ func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
 	if len(touches) > store.MaxTouchSize {
 		return fmt.Errorf("%w: at most %d touches at once", store.ErrTooLarge, store.MaxTouchSize)
 	}
-	if err := s.begin(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
-	now := s.clock.Now()
-	for _, touch := range touches {
-		if i, err := s.live(touch.ID, now); err == nil {
-			s.sessions.touch(i, earlier(touch.At, now))
+	for some := range slices.Chunk(touches, batch) {
+		if err := s.begin(context.WithoutCancel(ctx)); err != nil { // what was begun goes on
+			return err
 		}
+		now := s.clock.Now()
+		for _, touch := range some {
+			if i, err := s.live(touch.ID, now); err == nil {
+				s.sessions.touch(i, earlier(touch.At, now))
+			}
+		}
+		s.mu.Unlock()
 	}
 	return nil
 }
@@ -302,13 +318,10 @@ func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 	if err := s.beginRead(ctx); err != nil {
 		return 0, err
 	}
-	left := s.sessions.slots() // once around
 	s.mu.RUnlock()
 
 	sessions := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
-		looked, removed := s.sessions.sweep(now, min(stride, left), limit)
-		left -= looked
-		return removed, left <= 0 || looked == 0
+		return s.sessions.expire(now, limit)
 	})
 	entries := s.inBatches(ctx, limit, func(now time.Time, limit int) (int, bool) {
 		removed := s.log.prune(now, limit)
@@ -341,6 +354,6 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.watchers.Close(errClosed)
-	s.sessions, s.log, s.documents = newTable(), journal{}, nil
+	s.sessions, s.log, s.documents = newTable(time.Time{}), journal{}, nil
 	return nil
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/binary"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -18,7 +19,30 @@ type refresh struct {
 	rotated  time.Time    // when; zero: never
 }
 
+const refreshSize = 4*32 + 8
+
 func (r *refresh) exists() bool { return r.family != store.Digest{} }
+
+// pack appends refreshSize bytes.
+func (r *refresh) pack(b []byte) []byte {
+	b = append(b, r.family[:]...)
+	b = append(b, r.current[:]...)
+	b = append(b, r.previous[:]...)
+	b = append(b, r.sealed[:]...)
+	return binary.LittleEndian.AppendUint64(b, uint64(r.rotated.UnixMilli()))
+}
+
+// unpackRefresh reads what pack has written, or nothing.
+func unpackRefresh(p piece) (r refresh) {
+	if len(p) == 0 {
+		return refresh{}
+	}
+	for i, digest := range [...]*[32]byte{(*[32]byte)(&r.family), (*[32]byte)(&r.current), (*[32]byte)(&r.previous), &r.sealed} {
+		copy(digest[:], p[32*i:])
+	}
+	r.rotated = fromMilli(p.int(4 * 32))
+	return r
+}
 
 // RotateRefresh implements [store.Store].
 func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rotated, error) {
@@ -31,24 +55,24 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 	if err != nil {
 		return store.Rotated{}, err
 	}
-	e := s.sessions.load(i)
-	if !e.refresh.exists() || !same(e.refresh.family, r.Family) {
+	tokens := s.sessions.refresh(i)
+	if !tokens.exists() || !same(tokens.family, r.Family) {
 		return store.Rotated{}, store.ErrNotFound
 	}
 	var out store.Rotated
 	switch {
-	case same(e.refresh.current, r.Presented):
-		e.refresh.previous, e.refresh.current = e.refresh.current, r.Next
-		e.refresh.sealed, e.refresh.rotated = r.Sealed, now
+	case same(tokens.current, r.Presented):
+		tokens.previous, tokens.current = tokens.current, r.Next
+		tokens.sealed, tokens.rotated = r.Sealed, now
+		s.sessions.setRefresh(i, tokens)
 		out.Sealed = r.Sealed
-	case e.refresh.replays(r, now):
-		out.Replayed, out.Sealed = true, e.refresh.sealed
+	case tokens.replays(r, now):
+		out.Replayed, out.Sealed = true, tokens.sealed
 	default:
 		s.end(i, now, r.Retain)
 		return store.Rotated{}, store.ErrReused
 	}
-	e.LastSeen = now
-	s.sessions.save(i, e)
+	s.sessions.touch(i, now)
 	out.Session, err = s.find(r.ID, now)
 	return out, err
 }
@@ -64,8 +88,8 @@ func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Sessio
 	if err != nil {
 		return store.Session{}, err
 	}
-	e := s.sessions.load(i)
-	if !e.refresh.exists() || !same(e.refresh.family, r.Family) || !same(e.refresh.current, r.Presented) && !e.refresh.replays(r, now) {
+	tokens := s.sessions.refresh(i)
+	if !tokens.exists() || !same(tokens.family, r.Family) || !same(tokens.current, r.Presented) && !tokens.replays(r, now) {
 		return store.Session{}, store.ErrNotFound
 	}
 	return s.find(r.ID, now)

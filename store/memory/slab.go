@@ -2,104 +2,109 @@ package memory
 
 import "encoding/binary"
 
+// A slot is the place of a piece in its slabs: where it starts, in granules. It
+// is that piece's as long as the piece is there.
+type slot uint32
+
 // Slabs keep small pieces of bytes in large pages, so that a million of them
 // are a few thousand objects for the garbage collector, with no pointer inside.
 // What is freed is used again for pieces of about the same size; it is not
 // returned to the system.
+//
+// A piece begins with its length in two bytes, which is never 0.
 type slabs struct {
+	pages []*[slabPage]byte // the first is none
 	slabs [slabClasses]slab
-	// Pieces that are too large share no page: the collector takes them back.
-	large     map[uint32][]byte
-	nextLarge uint32
+	max   int // of pages
+}
+
+// A slab hands out pieces of one size.
+type slab struct {
+	next, end slot // what is left of its newest page
+	freed     slot // the piece freed last; its first bytes name the one before
 }
 
 const (
-	smallStep   = 16 // sizes up to smallLimit are rounded up to multiples of this
+	granule     = 8 // a slot names 32 GiB
+	slabPage    = pageSlots * granule
+	pageSlots   = 1 << 12
+	firstSlot   = slot(pageSlots) // no piece has a lower one
+	maxPages    = 1<<20 - 1
+	smallStep   = granule // sizes up to smallLimit are rounded up to multiples of this
 	smallLimit  = 512
-	mediumStep  = 64
-	mediumLimit = 4096
-	slabClasses = smallLimit/smallStep + (mediumLimit-smallLimit)/mediumStep
-	slabPage    = 64 << 10
+	largeStep   = 128
+	maxPiece    = 4096
+	slabClasses = smallLimit/smallStep + (maxPiece-smallLimit)/largeStep
 )
 
-func newSlabs() slabs { return slabs{large: map[uint32][]byte{}} }
+func newSlabs() slabs { return slabs{pages: make([]*[slabPage]byte, 1), max: maxPages} }
 
-// class returns the slab for pieces of n bytes, n > 0, and the size of its
-// pieces.
+// class returns the slab for pieces of n bytes, and the size of its pieces.
 func class(n int) (i, size int) {
 	if n <= smallLimit {
 		i = (n - 1) / smallStep
 		return i, (i + 1) * smallStep
 	}
-	i = (n - smallLimit - 1) / mediumStep
-	return smallLimit/smallStep + i, smallLimit + (i+1)*mediumStep
+	i = (n - smallLimit - 1) / largeStep
+	return smallLimit/smallStep + i, smallLimit + (i+1)*largeStep
 }
 
-// alloc stores a piece and returns its name, which together with its length
-// finds it again.
-func (s *slabs) alloc(piece []byte) uint32 {
-	if len(piece) > mediumLimit {
-		for s.large[s.nextLarge] != nil { // the names have gone round
-			s.nextLarge++
+// alloc stores a piece and returns where, or 0 if there is no room.
+func (s *slabs) alloc(p piece) slot {
+	c, size := class(len(p))
+	slab := &s.slabs[c]
+	i, granules := slab.freed, slot(size/granule)
+	switch {
+	case i != 0:
+		slab.freed = slot(binary.LittleEndian.Uint32(s.from(i)))
+		clear(s.from(i)[:4])
+	case slab.end-slab.next < granules:
+		if len(s.pages) >= s.max {
+			return 0
 		}
-		s.large[s.nextLarge] = append([]byte(nil), piece...)
-		return s.nextLarge
+		slab.next = slot(len(s.pages)) * pageSlots
+		slab.end = slab.next + pageSlots
+		s.pages = append(s.pages, new([slabPage]byte))
+		fallthrough
+	default:
+		i = slab.next
+		slab.next += granules
 	}
-	i, size := class(len(piece))
-	name := s.slabs[i].alloc(size)
-	copy(s.slabs[i].bytes(name, size), piece)
-	return name
+	s.put(i, p)
+	return i
 }
 
-// bytes returns a piece of n bytes. It is valid until the piece is freed.
-func (s *slabs) bytes(name uint32, n int) []byte {
-	if n > mediumLimit {
-		return s.large[name]
+// from returns what the page holds from a slot on.
+func (s *slabs) from(i slot) []byte { return s.pages[i/pageSlots][i%pageSlots*granule:] }
+
+// at returns a piece. It is valid until the piece is freed.
+func (s *slabs) at(i slot) piece {
+	b := s.from(i)
+	return b[:binary.LittleEndian.Uint16(b)]
+}
+
+// fits reports whether a piece fits into the place of another.
+func (s *slabs) fits(i slot, p piece) bool {
+	here, _ := class(len(s.at(i)))
+	there, _ := class(len(p))
+	return here == there
+}
+
+// put puts a piece into a place that it fits.
+func (s *slabs) put(i slot, p piece) {
+	b := s.from(i)
+	if old := int(binary.LittleEndian.Uint16(b)); old > len(p) {
+		clear(b[len(p):old])
 	}
-	i, size := class(n)
-	return s.slabs[i].bytes(name, size)[:n]
+	copy(b, p)
+	binary.LittleEndian.PutUint16(b, uint16(len(p)))
 }
 
-// free frees a piece of n bytes.
-func (s *slabs) free(name uint32, n int) {
-	if n > mediumLimit {
-		delete(s.large, name)
-		return
-	}
-	i, size := class(n)
-	s.slabs[i].release(name, size)
-}
-
-// A slab holds pieces of one size.
-type slab struct {
-	pages [][]byte
-	used  uint32 // pieces that were ever handed out
-	freed uint32 // the piece freed last, plus one; its first bytes name the one before
-}
-
-func (s *slab) alloc(size int) uint32 {
-	if s.freed != 0 {
-		name := s.freed - 1
-		s.freed = binary.LittleEndian.Uint32(s.bytes(name, size))
-		return name
-	}
-	perPage := slabPage / size
-	if int(s.used) == len(s.pages)*perPage {
-		s.pages = append(s.pages, make([]byte, perPage*size))
-	}
-	s.used++
-	return s.used - 1
-}
-
-func (s *slab) bytes(name uint32, size int) []byte {
-	perPage := slabPage / size
-	at := int(name) % perPage * size
-	return s.pages[int(name)/perPage][at : at+size]
-}
-
-func (s *slab) release(name uint32, size int) {
-	b := s.bytes(name, size)
-	clear(b) // what a session held is not kept longer than the session
-	binary.LittleEndian.PutUint32(b, s.freed)
-	s.freed = name + 1
+// free frees the place of a piece.
+func (s *slabs) free(i slot) {
+	p := s.at(i)
+	c, _ := class(len(p))
+	clear(p) // what a session held is not kept longer than the session
+	binary.LittleEndian.PutUint32(p, uint32(s.slabs[c].freed))
+	s.slabs[c].freed = i
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"hash/maphash"
 	"iter"
 	"time"
@@ -8,196 +9,206 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// A slot is the place of a session in the table, as long as it is there.
-type slot uint32
-
-// A table holds sessions and finds them by id and by user. Next to nothing in
-// it is a pointer: a million sessions cost the garbage collector as much as a
-// thousand pages.
+// A table holds sessions and finds them by id, by user and by time. Next to
+// nothing in it is a pointer: a million sessions cost the garbage collector as
+// much as some ten thousand pages. To find one takes two looks into memory that
+// no processor cache holds: at a cell of an index, and at the piece.
 type table struct {
-	seed    maphash.Seed
-	byID    index
-	byUser  index // the first of each user's chain
-	records [][]record
-	used    int    // slots that were ever used
-	freed   uint32 // the slot freed last, plus one; its next names the one before
-	count   int
-	hand    int // where the next sweep begins
+	seed   maphash.Seed
+	byID   index
+	byUser index // the first of each user's sessions
+	wheel  wheel
+	count  int
 
 	pieces slabs
+	far    map[slot][]byte // values that are too long for a piece
 	agents agents
 	buffer []byte // for packing
 }
 
-// A record is the part of a session that has a fixed size. The rest is a packed
-// entry.
-type record struct {
-	id       store.SID
-	secret   store.Digest
-	lastSeen int64 // Unix milliseconds
-	expires  int64 // Unix milliseconds
-	piece    uint32
-	size     uint32 // of the packed entry; zero: the slot is free
-	// The user's other sessions: slots plus one; zero: none.
-	next, prev uint32
-}
-
-const recordPage = 1024
-
-func newTable() *table {
-	return &table{seed: maphash.MakeSeed(), pieces: newSlabs(), agents: newAgents()}
+func newTable(now time.Time) *table {
+	return &table{
+		seed:   maphash.MakeSeed(),
+		wheel:  wheel{time: now.UnixMilli()},
+		pieces: newSlabs(),
+		far:    map[slot][]byte{},
+		agents: newAgents(),
+	}
 }
 
 func (t *table) len() int { return t.count }
 
-// slots returns how many slots there are to sweep or list, free ones included.
-func (t *table) slots() int { return t.used }
-
-func (t *table) at(i slot) *record { return &t.records[i/recordPage][i%recordPage] }
-
-func (t *table) packed(r *record) packed { return t.pieces.bytes(r.piece, int(r.size)) }
-
 func (t *table) hashID(id store.SID) uint64 { return maphash.Bytes(t.seed, id[:]) }
 
 func (t *table) find(id store.SID) (slot, bool) {
-	return t.byID.find(t.hashID(id), func(i slot) bool { return t.at(i).id == id })
+	return t.byID.find(t.hashID(id), func(i slot) bool { return t.id(i) == id })
 }
 
-func (t *table) id(i slot) store.SID { return t.at(i).id }
+func (t *table) id(i slot) store.SID { return t.pieces.at(i).id() }
 
 func (t *table) live(i slot, now time.Time) bool {
-	r := t.at(i)
-	return r.size != 0 && now.UnixMilli() < r.expires
+	return now.UnixMilli() < t.pieces.at(i).expires()
 }
 
-// session returns the session in a slot, without AsOf.
-func (t *table) session(i slot) (s store.Session) {
-	r := t.at(i)
-	p := t.packed(r)
-	h := p.head()
-	p.session(&h, &s)
-	t.complete(&s, r, h.agent)
-	return s
-}
-
-// load returns an entry. Its values are valid until the table changes.
-func (t *table) load(i slot) entry {
-	r := t.at(i)
-	e := t.packed(r).unpack()
-	t.complete(&e.Session, r, e.agent)
-	return e
-}
-
-// complete adds what is not packed.
-func (t *table) complete(s *store.Session, r *record, agent uint32) {
-	s.ID, s.Secret, s.LastSeen = r.id, r.secret, fromMilli(r.lastSeen)
-	if agent != 0 {
+// session reads the session in a slot, without AsOf.
+func (t *table) session(i slot, s *store.Session) {
+	p := t.pieces.at(i)
+	p.session(s)
+	if agent := p.agent(); agent != 0 {
 		s.UserAgent = t.agents.text(agent)
 	}
 }
 
-// add adds an entry whose id is not there.
-func (t *table) add(e entry) {
-	i := t.place()
+// values returns a session's values, nil if there are none, and their version.
+// They are valid until the table changes.
+func (t *table) values(i slot) ([]byte, uint64) {
+	p := t.pieces.at(i)
+	_, version, values := p.values()
+	if p.has(flagFar) {
+		values = t.far[i]
+	}
+	return values, version
+}
+
+// refresh returns a session's refresh tokens.
+func (t *table) refresh(i slot) refresh {
+	tokens, _ := t.pieces.at(i).refresh()
+	return unpackRefresh(tokens)
+}
+
+// setRefresh replaces the refresh tokens of a session that has some.
+func (t *table) setRefresh(i slot, r refresh) {
+	tokens, _ := t.pieces.at(i).refresh()
+	r.pack(tokens[:0])
+}
+
+// touch moves LastSeen forward. The wheel learns of it when the session is due.
+func (t *table) touch(i slot, at time.Time) {
+	p := t.pieces.at(i)
+	p.setInt(atLastSeen, max(p.int(atLastSeen), at.UnixMilli()))
+}
+
+// add adds an entry whose id is not there. It reports whether there was room.
+func (t *table) add(e entry) bool {
 	e.agent = t.agents.take(e.UserAgent)
-	*t.at(i) = record{id: e.ID, secret: e.Secret}
-	t.write(t.at(i), &e)
+	t.buffer = e.pack(t.buffer[:0])
+	i := t.pieces.alloc(t.buffer)
+	if i == 0 {
+		t.agents.release(e.agent)
+		return false
+	}
+	if t.pieces.at(i).has(flagFar) {
+		t.far[i] = bytes.Clone(e.values)
+	}
 	t.byID.add(t.hashID(e.ID), i)
 	if e.User != "" {
 		t.link(i, e.User)
 	}
+	t.wheel.add(i, &t.pieces)
 	t.count++
+	return true
 }
 
-// save replaces an entry by a changed copy of what load returned.
-func (t *table) save(i slot, e entry) {
-	t.write(t.at(i), &e)
+// save replaces a session's values. It reports whether there was room.
+func (t *table) save(i slot, version uint64, values []byte) bool {
+	before, _, _ := t.pieces.at(i).values()
+	t.buffer = append(t.buffer[:0], before...)
+	piece(t.buffer).set(flagFar, len(values) > maxNear)
+	t.buffer = appendValues(t.buffer, version, values)
+	if i = t.replace(i, t.buffer); i == 0 {
+		return false
+	}
+	if len(values) > maxNear {
+		t.far[i] = bytes.Clone(values)
+	}
+	return true
 }
 
-func (t *table) write(r *record, e *entry) {
-	t.buffer = e.pack(t.buffer[:0]) // before freeing: e.values may be the old bytes
-	if r.size != 0 {
-		t.pieces.free(r.piece, int(r.size))
+// replace puts another piece in the place of a session's, and returns where it
+// is: elsewhere, if its length needs a place of another size; 0, if there is no
+// room for that.
+func (t *table) replace(i slot, p piece) slot {
+	to := i
+	if t.pieces.fits(i, p) {
+		t.pieces.put(i, p)
+	} else if to = t.pieces.alloc(p); to != 0 {
+		t.move(i, to)
+	} else {
+		return 0
 	}
-	r.piece, r.size = t.pieces.alloc(t.buffer), uint32(len(t.buffer))
-	r.lastSeen, r.expires = e.LastSeen.UnixMilli(), e.Expires().UnixMilli()
-	if cap(t.buffer) > slabPage {
-		t.buffer = nil
-	}
+	delete(t.far, i)
+	return to
 }
 
-// touch moves LastSeen forward.
-func (t *table) touch(i slot, at time.Time) {
-	r := t.at(i)
-	if ms := at.UnixMilli(); ms > r.lastSeen {
-		p := t.packed(r)
-		h := p.head()
-		r.lastSeen, r.expires = ms, min(ms+h.idle, h.deadline)
+// move lets all that leads to one slot lead to a copy in another.
+func (t *table) move(from, to slot) {
+	p := t.pieces.at(to)
+	t.byID.replace(t.hashID(p.id()), from, to)
+	t.pieces.relink(atUser, to)
+	if user := p.user(); len(user) > 0 && p.prev(atUser) == 0 {
+		t.byUser.replace(maphash.Bytes(t.seed, user), from, to)
 	}
-}
-
-// place returns a free slot.
-func (t *table) place() slot {
-	if t.freed != 0 {
-		i := slot(t.freed - 1)
-		t.freed = t.at(i).next
-		return i
-	}
-	if t.used == len(t.records)*recordPage {
-		t.records = append(t.records, make([]record, recordPage))
-	}
-	t.used++
-	return slot(t.used - 1)
+	t.wheel.replace(to, &t.pieces)
+	t.pieces.free(from)
 }
 
 // remove removes a session and frees its slot.
 func (t *table) remove(i slot) {
-	r := t.at(i)
-	p := t.packed(r)
-	t.byID.remove(t.hashID(r.id), i)
+	p := t.pieces.at(i)
+	t.byID.remove(t.hashID(p.id()), i)
 	if user := p.user(); len(user) > 0 {
 		t.unlink(i, user)
 	}
-	t.agents.release(p.head().agent)
-	t.pieces.free(r.piece, int(r.size))
-	*r = record{next: t.freed}
-	t.freed = uint32(i) + 1
+	t.wheel.remove(i, &t.pieces)
+	t.agents.release(p.agent())
+	if p.has(flagFar) {
+		delete(t.far, i)
+	}
+	t.pieces.free(i)
 	t.count--
 }
 
-// first returns the first session of the user's chain.
-func (t *table) first(hash uint64, user string) (slot, bool) {
-	return t.byUser.find(hash, func(i slot) bool { return string(t.packed(t.at(i)).user()) == user })
+// expire removes sessions that have expired. It stops after so many steps, or
+// when nobody is due any more, and tells which.
+func (t *table) expire(now time.Time, steps int) (removed int, done bool) {
+	for range steps {
+		i, ok := t.wheel.due(now.UnixMilli(), &t.pieces)
+		if !ok {
+			return removed, true
+		}
+		if t.live(i, now) { // it was used meanwhile
+			t.wheel.remove(i, &t.pieces)
+			t.wheel.add(i, &t.pieces)
+			continue
+		}
+		t.remove(i)
+		removed++
+	}
+	return removed, false
 }
 
-// link puts a session second in its user's chain: the index need not change.
+// first returns the first of the user's sessions.
+func (t *table) first(hash uint64, user string) (slot, bool) {
+	return t.byUser.find(hash, func(i slot) bool { return string(t.pieces.at(i).user()) == user })
+}
+
+// link puts a session second among its user's: the index need not change.
 func (t *table) link(i slot, user string) {
 	hash := maphash.String(t.seed, user)
-	first, ok := t.first(hash, user)
-	if !ok {
+	if first, ok := t.first(hash, user); ok {
+		t.pieces.link(atUser, i, first, t.pieces.at(first).next(atUser))
+	} else {
 		t.byUser.add(hash, i)
-		return
 	}
-	f, r := t.at(first), t.at(i)
-	r.next, r.prev = f.next, uint32(first)+1
-	if f.next != 0 {
-		t.at(slot(f.next - 1)).prev = uint32(i) + 1
-	}
-	f.next = uint32(i) + 1
 }
 
 func (t *table) unlink(i slot, user []byte) {
-	r := t.at(i)
-	if r.next != 0 {
-		t.at(slot(r.next - 1)).prev = r.prev
-	}
-	switch hash := maphash.Bytes(t.seed, user); {
-	case r.prev != 0:
-		t.at(slot(r.prev - 1)).next = r.next
-	case r.next != 0:
-		t.byUser.replace(hash, i, slot(r.next-1))
+	switch next, prev := t.pieces.unlink(atUser, i); {
+	case prev != 0:
+	case next != 0:
+		t.byUser.replace(maphash.Bytes(t.seed, user), i, next)
 	default:
-		t.byUser.remove(hash, i)
+		t.byUser.remove(maphash.Bytes(t.seed, user), i)
 	}
 }
 
@@ -207,27 +218,8 @@ func (t *table) ofUser(user string) iter.Seq[slot] {
 	return func(yield func(slot) bool) {
 		i, ok := t.first(maphash.String(t.seed, user), user)
 		for ok && yield(i) {
-			next := t.at(i).next
-			i, ok = slot(next-1), next != 0
+			i = t.pieces.at(i).next(atUser)
+			ok = i != 0
 		}
 	}
-}
-
-// sweep looks at the next slots, removes what has expired, and stops after so
-// many removals. It returns how many slots it looked at and how many sessions
-// it removed.
-func (t *table) sweep(now time.Time, slots, removals int) (looked, removed int) {
-	for looked < min(slots, t.used) && removed < removals {
-		if t.hand >= t.used {
-			t.hand = 0
-		}
-		i := slot(t.hand)
-		if t.at(i).size != 0 && !t.live(i, now) {
-			t.remove(i)
-			removed++
-		}
-		t.hand++
-		looked++
-	}
-	return looked, removed
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func TestIndexIsAMap(t *testing.T) {
 				do(rapid.SampledFrom(slices.Sorted(maps.Keys(want))).Draw(t, "one"))
 			}
 		}
-		next := slot(0)
+		next := slot(1)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				h := hash.Draw(t, "hash")
@@ -49,7 +50,7 @@ func TestIndexIsAMap(t *testing.T) {
 				})
 			},
 			"": func(t *rapid.T) {
-				for i := range next {
+				for i := slot(1); i < next; i++ {
 					h, ok := want[i]
 					if !ok {
 						h = uint64(i%6) << 30
@@ -63,35 +64,54 @@ func TestIndexIsAMap(t *testing.T) {
 	})
 }
 
+// blob returns a piece of that size with that content, but for its length.
+func blob(content byte, size int) piece {
+	p := bytes.Repeat([]byte{content}, size)
+	p[0], p[1] = byte(size), byte(size>>8)
+	return p
+}
+
 func TestSlabsKeepWhatIsNotFreed(t *testing.T) {
-	type piece struct {
-		name    uint32
-		content []byte
+	type held struct {
+		at      slot
+		content piece
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSlabs()
-		var held []piece
+		var pieces []held
 		size := rapid.OneOf(
-			rapid.IntRange(1, 64),
-			rapid.SampledFrom([]int{smallLimit - 1, smallLimit, smallLimit + 1, mediumLimit - 1, mediumLimit, mediumLimit + 1, slabPage}),
+			rapid.IntRange(4, 64),
+			rapid.SampledFrom([]int{smallLimit - 1, smallLimit, smallLimit + 1, maxPiece - 1, maxPiece}),
 		)
+		draw := func(t *rapid.T) piece { return blob(byte(len(pieces)+1), size.Draw(t, "size")) }
+		one := func(t *rapid.T, do func(int)) {
+			if len(pieces) > 0 {
+				do(rapid.IntRange(0, len(pieces)-1).Draw(t, "which"))
+			}
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"alloc": func(t *rapid.T) {
-				content := bytes.Repeat([]byte{byte(len(held) + 1)}, size.Draw(t, "size"))
-				held = append(held, piece{s.alloc(content), content})
+				content := draw(t)
+				pieces = append(pieces, held{s.alloc(content), content})
 			},
 			"free": func(t *rapid.T) {
-				if len(held) == 0 {
-					return
-				}
-				i := rapid.IntRange(0, len(held)-1).Draw(t, "which")
-				s.free(held[i].name, len(held[i].content))
-				held = slices.Delete(held, i, i+1)
+				one(t, func(i int) {
+					s.free(pieces[i].at)
+					pieces = slices.Delete(pieces, i, i+1)
+				})
+			},
+			"put": func(t *rapid.T) {
+				one(t, func(i int) {
+					if content := draw(t); s.fits(pieces[i].at, content) {
+						s.put(pieces[i].at, content)
+						pieces[i].content = content
+					}
+				})
 			},
 			"": func(t *rapid.T) {
-				for _, p := range held {
-					if got := s.bytes(p.name, len(p.content)); !bytes.Equal(got, p.content) {
-						t.Fatalf("piece %d of %d bytes has changed", p.name, len(p.content))
+				for _, p := range pieces {
+					if got := s.at(p.at); !bytes.Equal(got, p.content) {
+						t.Fatalf("the piece of %d bytes at %d has changed", len(p.content), p.at)
 					}
 				}
 			},
@@ -99,26 +119,57 @@ func TestSlabsKeepWhatIsNotFreed(t *testing.T) {
 	})
 }
 
-func TestSlabsUseFreedPiecesAgain(t *testing.T) {
+func TestSlabsUseFreedPlacesAgain(t *testing.T) {
 	s := newSlabs()
 	for range 100_000 {
-		s.free(s.alloc(make([]byte, 100)), 100)
+		s.free(s.alloc(blob(1, 100)))
 	}
-	if i, _ := class(100); len(s.slabs[i].pages) != 1 {
-		t.Errorf("%d pages are used for one piece at a time, want 1", len(s.slabs[i].pages))
+	if pages := len(s.pages) - 1; pages != 1 {
+		t.Errorf("%d pages are used for one piece at a time, want 1", pages)
 	}
 }
 
-func TestSlabsForgetWhatIsFreed(t *testing.T) {
+func TestSlabsForgetWhatIsGone(t *testing.T) {
 	s := newSlabs()
-	secret := []byte("what a session held is not kept longer than the session")
-	s.free(s.alloc(secret), len(secret))
-	for i := range s.slabs {
-		for _, page := range s.slabs[i].pages {
-			if bytes.Contains(page, secret[8:]) {
-				t.Error("a freed piece still holds its content")
-			}
+	short, long := blob(0xaa, 98), blob(0xbb, 103)
+	i := s.alloc(long)
+	s.put(i, short)
+	if bytes.Contains(s.pages[1][:], []byte{0xbb}) {
+		t.Error("a shorter piece has the end of the one before")
+	}
+	s.free(i)
+	if bytes.Contains(s.pages[1][:], []byte{0xaa}) {
+		t.Error("a freed piece still holds its content")
+	}
+}
+
+func TestFullSlabs(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000).UTC()
+	table := newTable(now)
+	table.pieces.max = 2 // the first of which is none
+	var last store.SID
+	added := 0
+	for {
+		e := entry{Session: store.Session{ID: store.NewSID(now), UserAgent: "some agent", Created: now, LastSeen: now, Idle: time.Hour, Deadline: now.Add(time.Hour)}, version: 1}
+		if !table.add(e) {
+			break
 		}
+		last = e.ID
+		added++
+	}
+	if want := slabPage / 112; added != want || table.agents.texts[0].uses != want {
+		t.Errorf("%d sessions were added, whose agent has %d uses, want %d", added, table.agents.texts[0].uses, want)
+	}
+	i, _ := table.find(last)
+	if table.save(i, 2, make([]byte, 100)) {
+		t.Error("values were saved for which there is no room")
+	}
+	if values, version := table.values(i); len(values) != 0 || version != 1 {
+		t.Errorf("then there are %d bytes of values in version %d, want none in version 1", len(values), version)
+	}
+	table.remove(i)
+	if e := (entry{Session: store.Session{ID: last, Created: now}, version: 1}); !table.add(e) {
+		t.Error("what was removed makes no room")
 	}
 }
 
@@ -130,28 +181,41 @@ func TestEntrySurvivesPacking(t *testing.T) {
 		copy(d[:], rapid.SliceOfN(rapid.Byte(), len(d), len(d)).Draw(t, "digest"))
 		return d
 	})
+	text := func(limit int) *rapid.Generator[string] {
+		return rapid.OneOf(rapid.StringN(0, 20, limit), rapid.Just(strings.Repeat("x", limit)))
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		want := entry{
 			Session: store.Session{
-				User: rapid.String().Draw(t, "user"), Name: rapid.String().Draw(t, "name"),
-				Methods: rapid.String().Draw(t, "methods"), Address: rapid.String().Draw(t, "address"),
-				UserAgent: rapid.String().Draw(t, "agent"),
-				Created:   milli.Draw(t, "created"), AuthTime: milli.Draw(t, "auth"), Deadline: milli.Draw(t, "deadline"),
+				ID: id(digest.Draw(t, "id")), Secret: digest.Draw(t, "secret"),
+				User: text(store.MaxUser).Draw(t, "user"), Name: text(store.MaxUser).Draw(t, "name"),
+				Methods: text(store.MaxText).Draw(t, "methods"), Address: text(store.MaxText).Draw(t, "address"),
+				UserAgent: text(store.MaxText).Draw(t, "agent"),
+				Created:   milli.Draw(t, "created"), LastSeen: milli.Draw(t, "seen"), Deadline: milli.Draw(t, "deadline"),
 				Idle:       time.Duration(rapid.Int64Range(1, 1e12).Draw(t, "idle")) * time.Millisecond,
 				Persistent: rapid.Bool().Draw(t, "persistent"),
 			},
 			version: rapid.Uint64().Draw(t, "version"),
-			values:  rapid.SliceOfN(rapid.Byte(), 0, 100).Draw(t, "values"),
+			values:  rapid.SliceOfN(rapid.Byte(), 0, maxNear).Draw(t, "values"),
+		}
+		want.AuthTime = rapid.SampledFrom([]time.Time{{}, want.Created, milli.Draw(t, "auth")}).Draw(t, "auth")
+		if rapid.Bool().Draw(t, "lineage") {
+			want.Lineage = store.SID{1}
 		}
 		if rapid.Bool().Draw(t, "refresh") {
 			want.refresh = refresh{digest.Draw(t, "family"), digest.Draw(t, "current"), digest.Draw(t, "previous"), digest.Draw(t, "sealed"), milli.Draw(t, "rotated")}
 			want.refresh.family[0] |= 1 // the zero family is none
 		}
-		if want.AuthTime.IsZero() != (want.AuthTime == time.Time{}) {
-			t.Fatal("fromMilli makes a zero time that is not the zero value")
+		p := piece(want.pack(nil))
+		if len(p) > maxPiece {
+			t.Fatalf("it takes %d bytes, at most %d can be kept", len(p), maxPiece)
 		}
-		got := packed(want.pack(nil)).unpack()
-		if !reflect.DeepEqual(got.Session, want.Session) || got.version != want.version || !bytes.Equal(got.values, want.values) || got.refresh != want.refresh {
+		var got entry
+		p.session(&got.Session)
+		tokens, _ := p.refresh()
+		got.refresh = unpackRefresh(tokens)
+		_, got.version, got.values = p.values()
+		if got.Session != want.Session || got.version != want.version || !bytes.Equal(got.values, want.values) || got.refresh != want.refresh {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
@@ -159,7 +223,7 @@ func TestEntrySurvivesPacking(t *testing.T) {
 
 func TestAgentsAreBoundedAndGivenBack(t *testing.T) {
 	a := newAgents()
-	refs := map[string]uint32{}
+	refs := map[string]uint16{}
 	for i := range maxAgents + 10 {
 		text := fmt.Sprint("agent ", i)
 		refs[text] = a.take(text)
@@ -205,7 +269,7 @@ func TestGenerationsAreBounded(t *testing.T) {
 }
 
 func TestNoPointersPerSession(t *testing.T) {
-	for _, kind := range []reflect.Type{reflect.TypeFor[record](), reflect.TypeFor[cell](), reflect.TypeFor[logged]()} {
+	for _, kind := range []reflect.Type{reflect.TypeFor[cell](), reflect.TypeFor[logged]()} {
 		if p := pointers(kind); len(p) > 0 {
 			t.Errorf("%v holds pointers, and the garbage collector follows each: %v", kind, p)
 		}
@@ -232,8 +296,8 @@ func pointers(kind reflect.Type) []string {
 }
 
 func TestTableLeavesNothingBehind(t *testing.T) {
-	table := newTable()
 	now := time.UnixMilli(1_800_000_000_000).UTC()
+	table := newTable(now)
 	var ids []store.SID
 	for i := range 5000 {
 		e := entry{Session: store.Session{ID: store.NewSID(now), User: fmt.Sprint("user", i%50), UserAgent: strings.Repeat("x", i%60),
@@ -244,12 +308,20 @@ func TestTableLeavesNothingBehind(t *testing.T) {
 		ids = append(ids, e.ID)
 		table.add(e)
 	}
-	for _, id := range ids {
+	for n, id := range ids {
 		i, ok := table.find(id)
 		if !ok {
 			t.Fatalf("session %v is lost", id)
 		}
+		table.save(i, 2, make([]byte, n%3*maxNear))
+		i, _ = table.find(id)
 		table.remove(i)
+	}
+	if table.wheel.occupied != [wheelLevels]uint64{} || table.wheel.heads != (wheel{}).heads {
+		t.Error("the wheel is not empty")
+	}
+	if len(table.far) != 0 {
+		t.Errorf("%d values are left", len(table.far))
 	}
 	for p := range table.byID.parts {
 		if table.byID.parts[p].used+table.byUser.parts[p].used != 0 {
@@ -259,4 +331,80 @@ func TestTableLeavesNothingBehind(t *testing.T) {
 	if table.len() != 0 || len(table.agents.refs) != 0 {
 		t.Errorf("%d sessions and %d agents are left", table.len(), len(table.agents.refs))
 	}
+}
+
+func id(d store.Digest) store.SID { return store.SID(d[:16]) }
+
+func TestNamesOfSlotsDoNotOverflow(t *testing.T) {
+	if last := uint64(maxPages)*pageSlots + pageSlots - 1; last > math.MaxUint32 {
+		t.Errorf("the last granule has the number %d, more than a slot holds", last)
+	}
+}
+
+func TestWheelIsASortedList(t *testing.T) {
+	const hour = 3_600_000
+	rapid.Check(t, func(t *rapid.T) {
+		now := fromMilli(1_800_000_000_000)
+		table := newTable(now)
+		want := map[store.SID]time.Time{}                                                                        // when they expire
+		after := rapid.OneOf(rapid.Int64Range(-2, 100), rapid.Int64Range(0, 3*hour), rapid.Int64Range(0, 1<<42)) // milliseconds
+		idle := rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 1 << 62})
+		one := func(t *rapid.T, do func(slot, store.SID)) {
+			if len(want) > 0 {
+				id := rapid.SampledFrom(slices.SortedFunc(maps.Keys(want), compareIDs)).Draw(t, "one")
+				i, _ := table.find(id)
+				do(i, id)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				e := entry{Session: store.Session{ID: store.NewSID(now), LastSeen: now, Idle: idle.Draw(t, "idle"), Deadline: now.Add(time.Duration(after.Draw(t, "after")) * time.Millisecond)}, version: 1}
+				table.add(e)
+				want[e.ID] = e.Expires()
+			},
+			"remove": func(t *rapid.T) {
+				one(t, func(i slot, id store.SID) {
+					table.remove(i)
+					delete(want, id)
+				})
+			},
+			"touch": func(t *rapid.T) {
+				one(t, func(i slot, id store.SID) {
+					table.touch(i, now)
+					want[id] = fromMilli(table.pieces.at(i).expires())
+				})
+			},
+			"save": func(t *rapid.T) {
+				one(t, func(i slot, _ store.SID) {
+					table.save(i, 2, make([]byte, rapid.IntRange(0, 50).Draw(t, "length")))
+				})
+			},
+			"wait": func(t *rapid.T) {
+				now = now.Add(time.Duration(max(after.Draw(t, "after"), 0)%(1<<42)) * time.Millisecond)
+			},
+			"expire": func(t *rapid.T) {
+				table.expire(now, rapid.IntRange(0, 3).Draw(t, "steps"))
+				maps.DeleteFunc(want, func(id store.SID, at time.Time) bool {
+					_, there := table.find(id)
+					return !there && !now.Before(at)
+				})
+			},
+			"expire all": func(*rapid.T) {
+				for done := false; !done; {
+					_, done = table.expire(now, 3)
+				}
+				maps.DeleteFunc(want, func(_ store.SID, at time.Time) bool { return !now.Before(at) })
+			},
+			"": func(t *rapid.T) {
+				if table.len() != len(want) {
+					t.Fatalf("there are %d, want %d", table.len(), len(want))
+				}
+				for id := range want {
+					if _, there := table.find(id); !there {
+						t.Fatalf("%v is gone, which expires in %v", id, want[id].Sub(now))
+					}
+				}
+			},
+		})
+	})
 }

@@ -52,7 +52,7 @@ func rowByRow(b *testing.B, s *Store, writers int) {
 	s.writes = pool
 	s.writer.limit = 1
 	for range writers - 1 {
-		w := &writer{store: s, limit: 1, jobs: s.writer.jobs, closing: s.writer.closing, exited: make(chan struct{})}
+		w := &writer{store: s, limit: 1, jobs: s.writer.jobs, slots: make(chan struct{}, 1), closing: s.writer.closing, exited: make(chan struct{})}
 		go w.loop()
 	}
 }

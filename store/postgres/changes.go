@@ -85,9 +85,9 @@ func (g *group) log(e entry) {
 	g.logged[loggedKey{e.kind, e.id}] = true // for a Merge in the same group
 }
 
-// finish writes the group and commits it. It returns the log's head as the
+// write writes the group and commits it. It returns the log's head as the
 // group has left it, if it has written that.
-func (s *Store) finish(ctx context.Context, c *pgx.Conn, g *group) (head store.Cursor, err error) {
+func (s *Store) write(ctx context.Context, c *pgx.Conn, g *group) (head store.Cursor, err error) {
 	b := &pgx.Batch{}
 	s.writeRemovals(b, g)
 	s.writeInsertions(b, g)

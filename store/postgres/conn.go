@@ -17,7 +17,7 @@ import (
 var errURL = errors.New("the URL can't be read: it looks like postgres://user:password@host:5432/database?sslmode=verify-full, " +
 	"with what is special in the password percent-encoded, and the files that it names must be there")
 
-func newPool(url string, config Config, size int) (*pgxpool.Pool, error) {
+func newPool(url string, config Config, direct bool, size int) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
@@ -25,11 +25,14 @@ func newPool(url string, config Config, size int) (*pgxpool.Pool, error) {
 	c.MaxConns = int32(size)
 	c.PingTimeout = config.Timeout / 2
 	prepare(c.ConnConfig, config)
+	if direct {
+		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	}
 	return pgxpool.NewWithConfig(context.Background(), c) // connects when it is used
 }
 
-func listenConfig(config Config) (*pgx.ConnConfig, error) {
-	c, err := pgx.ParseConfig(config.ListenURL)
+func connConfig(url string, config Config) (*pgx.ConnConfig, error) {
+	c, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
 	}
@@ -49,6 +52,22 @@ func prepare(c *pgx.ConnConfig, config Config) {
 	c.ConnectTimeout = config.Timeout
 	c.ValidateConnect = takesWrites
 	c.OnNotice = keepWarning
+}
+
+// isDirect reports whether the connection leads to the process of the server that
+// answers: a pooler names none, or another one.
+func isDirect(ctx context.Context, c *pgx.Conn) (bool, error) {
+	var pid uint32
+	err := c.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+	return pid == c.PgConn().PID(), err
+}
+
+// closeConn takes leave of the server, for at most a second, whatever has become
+// of the context.
+func closeConn(ctx context.Context, c *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return c.Close(ctx)
 }
 
 // takesWrites refuses a server that does not take writes: what it answers may

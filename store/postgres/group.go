@@ -89,8 +89,8 @@ func (g *group) add(r *row) {
 	g.ofUser[r.user] = append(g.ofUser[r.user], r)
 }
 
-// transact writes the group of the jobs in a transaction that has begun.
-func (s *Store) transact(ctx context.Context, c *pgx.Conn, jobs []*job) error {
+// decide has the jobs decide, in a transaction that has begun.
+func (s *Store) decide(ctx context.Context, c *pgx.Conn, jobs []*job) (*group, error) {
 	n := &needs{}
 	for _, j := range jobs {
 		j.needs(n)
@@ -98,16 +98,21 @@ func (s *Store) transact(ctx context.Context, c *pgx.Conn, jobs []*job) error {
 	g, err := s.lock(ctx, c, n)
 	if err != nil {
 		undo(ctx, c)
-		return err
+		return nil, err
 	}
 	for _, j := range jobs {
 		j.err = j.decide(g)
 	}
+	return g, nil
+}
+
+// finish writes what the jobs have decided and commits it.
+func (s *Store) finish(ctx context.Context, c *pgx.Conn, jobs []*job, g *group) error {
 	if g.empty() {
 		undo(ctx, c)
 		return nil
 	}
-	head, err := s.finish(ctx, c, g)
+	head, err := s.write(ctx, c, g)
 	if err != nil {
 		return err
 	}
@@ -161,9 +166,9 @@ func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
 		users = append(users, []byte(user))
 	}
 	slices.SortFunc(users, bytes.Compare)
+	// The arrays keep the order.
 	b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all)
-		SELECT u, 0 FROM unnest($1::bytea[]) u WHERE NOT EXISTS (SELECT FROM cf.generation WHERE user_id = u)
-		ORDER BY u ON CONFLICT DO NOTHING`), users)
+		SELECT u, 0 FROM unnest($1::bytea[]) u ON CONFLICT DO NOTHING`), users)
 	each(b.Queue(s.schema.sql(`SELECT user_id, ended_all FROM cf.generation
 		WHERE user_id = ANY ($1::bytea[]) ORDER BY user_id FOR UPDATE`), users), func(rows pgx.Rows) error {
 		var user []byte

@@ -286,23 +286,35 @@ func TestCloseEndsWatch(t *testing.T) {
 	}
 }
 
-// NamedStatements changes what the server keeps, and nothing else.
-func TestNamedStatements(t *testing.T) {
-	s := openAt(t, servers.Postgres(t), Config{NamedStatements: true})
-	for i := range 3 {
-		id := mustCreate(t, s, login(i))
-		if err := s.SaveValues(t.Context(), id, 1, []byte("values")); err != nil {
-			t.Fatal(err)
-		}
-		if e, err := s.End(t.Context(), id, time.Hour); err != nil || e.Count != 1 {
-			t.Fatalf("End: %+v, error %v", e, err)
-		}
-		if _, err := s.Find(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
-			t.Fatalf("Find: error %v, want %v", err, store.ErrNotFound)
-		}
-		if news, err := s.Beat(t.Context(), store.Beat{Node: store.NewNodeID(), Bound: time.Second, Limit: 10}); err != nil || len(news.Entries) != i+1 {
-			t.Fatalf("a beat: %d entries, error %v; want %d", len(news.Entries), err, i+1)
-		}
+// "Where nothing stands in between the server keeps them in any case"; behind a
+// pooler no statement stays in a server's session, which is not ours.
+func TestKeptStatements(t *testing.T) {
+	url := servers.Postgres(t)
+	for _, test := range []struct {
+		name, url string
+		config    Config
+		kept      bool
+	}{
+		{"direct", url, Config{Readers: 1}, true},
+		{"direct and asked for", url, Config{Readers: 1, NamedStatements: true}, true},
+		{"behind a pooler", servers.PgBouncer(t, url, 4), Config{Readers: 1}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := openAt(t, test.url, test.config)
+			id := mustCreate(t, s, login(0))
+			for range 3 {
+				if _, err := s.Find(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var kept int
+			if err := s.reads.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%session%'`).Scan(&kept); err != nil {
+				t.Fatal(err)
+			}
+			if (kept > 0) != test.kept {
+				t.Errorf("the server keeps %d statements, want any: %t", kept, test.kept)
+			}
+		})
 	}
 }
 

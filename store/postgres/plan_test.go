@@ -3,8 +3,12 @@ package postgres
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/internal/servers"
+	"github.com/counterfoil/counterfoil/store"
 )
 
 // "It uses an index": no statement that is made often reads a whole table, which
@@ -49,4 +53,68 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s reads the whole table:\n%s", statement, all)
 		}
 	}
+}
+
+// Statements that the server keeps have their plans perhaps from a time when the
+// tables were empty. No plan of then reads them whole once they are large.
+func TestPlansOfEmptyTables(t *testing.T) {
+	url := servers.Postgres(t)
+	s := openAt(t, url, Config{Readers: 1})
+	ctx := t.Context()
+	use := func() {
+		for i := range 12 { // the server decides on a plan to keep after five times
+			c := login(i)
+			c.Limit = 100
+			id := mustCreate(t, s, c)
+			if _, err := s.Find(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.Values(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.SaveValues(ctx, id, 1, []byte("values")); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Touch(ctx, []store.Touch{{ID: id, At: time.Now()}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.End(ctx, id, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	use()
+	const rows = 20_000
+	c := connect(t, url)
+	mustExec(t, c, `INSERT INTO counterfoil.session (sid, epoch, created, auth_time, last_seen, idle, deadline,
+			persistent, secret, user_id, name, methods, user_agent, address)
+		SELECT gen_random_uuid(), 0, n, n, n, 1e14, 1e14, false, '', convert_to('other-' || n % 5000, 'UTF8'), '', '', '', ''
+		FROM generate_series(1, $1) n`, rows)
+	mustExec(t, c, `INSERT INTO counterfoil.session_values (sid, version, data) SELECT sid, 1, '' FROM counterfoil.session`)
+	mustExec(t, c, `INSERT INTO counterfoil.generation (user_id, ended_all) SELECT DISTINCT user_id, 0 FROM counterfoil.session ON CONFLICT DO NOTHING`)
+	before := rowsRead(t, s)
+	use()
+	if n := rowsRead(t, s) - before; n >= rows {
+		t.Errorf("after the tables have grown, whole tables are read: %d rows", n)
+	}
+}
+
+// rowsRead is how many rows the server has read so far in scans of whole tables
+// that can be large.
+func rowsRead(t *testing.T, s *Store) (n int) {
+	t.Helper()
+	for _, pool := range []*pgxpool.Pool{s.reads, s.writes} {
+		for _, c := range pool.AcquireAllIdle(t.Context()) {
+			_, err := c.Exec(t.Context(), `SELECT pg_stat_force_next_flush()`)
+			c.Release()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := s.reads.QueryRow(t.Context(), `SELECT sum(seq_tup_read) FROM pg_stat_user_tables
+		WHERE relname IN ('session', 'session_values', 'generation', 'ended')`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -53,7 +53,7 @@ type Config struct {
 	ListenURL string
 
 	// Readers is how many reads may be under way at once; more wait. Zero: 16.
-	// Another 4 connections write, and each call of Watch has one.
+	// Another 5 connections write, and each call of Watch has one.
 	Readers int
 
 	// Timeout is how long an operation waits for the server, at most, whatever
@@ -62,9 +62,10 @@ type Config struct {
 	// seconds.
 	Timeout time.Duration
 
-	// NamedStatements has the server keep the statements that it has parsed,
-	// which costs it less. It does not work behind PgBouncer before 1.21, nor
-	// behind later ones without max_prepared_statements.
+	// NamedStatements has the server keep the statements that it has parsed also
+	// behind PgBouncer, which costs the server far less. It does not work before
+	// PgBouncer 1.21, nor with later ones without max_prepared_statements. Where
+	// nothing stands in between the server keeps them in any case.
 	NamedStatements bool
 
 	// Logger gets warnings about settings of the server that endanger what it
@@ -72,9 +73,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// writers are the connections that write: one for the groups, the others for
+// writers are the connections that write: some for the groups, the others for
 // beats, documents and purges, so that none of these waits for another.
-const writers = 4
+const writers = groupsAtOnce + 3
 
 // A Store keeps sessions in a PostgreSQL database. It is safe for concurrent use
 // and implements [store.Store].
@@ -130,19 +131,18 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 	if s.schema, err = newSchema(config.Schema); err != nil {
 		return nil, err
 	}
-	if s.listen, err = listenConfig(config); err != nil {
+	if s.listen, err = connConfig(config.ListenURL, config); err != nil {
 		return nil, err
 	}
-	if s.reads, err = newPool(url, config, config.Readers); err != nil {
+	direct, err := s.setUp(ctx, url, config)
+	if err != nil {
 		return nil, err
 	}
-	if s.writes, err = newPool(url, config, writers); err != nil {
+	if s.reads, err = newPool(url, config, direct, config.Readers); err != nil {
+		return nil, err
+	}
+	if s.writes, err = newPool(url, config, direct, writers); err != nil {
 		s.reads.Close()
-		return nil, err
-	}
-	if err := s.setUp(ctx, config); err != nil {
-		s.reads.Close()
-		s.writes.Close()
 		return nil, err
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
@@ -150,19 +150,27 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 	return s, nil
 }
 
-// setUp makes the schema fit for use, or says why it can't.
-func (s *Store) setUp(ctx context.Context, config Config) error {
+// setUp makes the schema fit for use, or says why it can't. It reports whether
+// the URL leads to the server itself, and not to a pooler.
+func (s *Store) setUp(ctx context.Context, url string, config Config) (direct bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*config.Timeout) // other nodes may be doing the same
 	defer cancel()
-	c, err := s.writes.Acquire(ctx)
+	options, err := connConfig(url, config)
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer c.Release()
-	if err := checkServer(ctx, c.Conn(), config.Logger); err != nil {
-		return err
+	c, err := pgx.ConnectConfig(ctx, options)
+	if err != nil {
+		return false, err
 	}
-	return migrate(ctx, c.Conn(), s.schema, migrations)
+	defer func() { err = errors.Join(err, closeConn(ctx, c)) }()
+	if err := checkServer(ctx, c, config.Logger); err != nil {
+		return false, err
+	}
+	if err := migrate(ctx, c, s.schema, migrations); err != nil {
+		return false, err
+	}
+	return isDirect(ctx, c)
 }
 
 // InProcess implements [store.Store].

@@ -49,12 +49,15 @@ func (s *Store) tryTransaction(ctx context.Context) (*pgxpool.Conn, error) {
 //   - While it waits for locks that another node holds it gives up after a while.
 //   - If this process is stopped while it holds locks, others don't wait for
 //     long.
+//   - Its statements are planned each time. A plan that the server keeps it has
+//     perhaps made while the tables were empty, and then reads them whole.
 func (s *Store) queueBegin(b *pgx.Batch) {
 	setting := func(d time.Duration) string { return fmt.Sprintf("%dms", max(d.Milliseconds(), 1)) }
 	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
 	b.Queue(`SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
 			THEN 'on' ELSE current_setting('synchronous_commit') END, true),
-		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
+		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true),
+		set_config('plan_cache_mode', 'force_custom_plan', true)`,
 		setting(s.timeout/5), setting(s.timeout/2))
 }
 

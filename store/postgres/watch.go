@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,11 +42,7 @@ func (s *Store) watch(ctx context.Context, hint func(store.Hint)) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		err = errors.Join(err, c.Close(ctx))
-	}()
+	defer func() { err = errors.Join(err, closeConn(ctx, c)) }()
 	if _, err := c.Exec(ctx, `LISTEN `+pgx.Identifier{s.schema.channel()}.Sanitize()); err != nil {
 		return err
 	}

@@ -25,6 +25,10 @@ const (
 // collided with another node's.
 const attempts = 5
 
+// groupsAtOnce is how many groups are under way: while one is written, the
+// next is collected and decided.
+const groupsAtOnce = 2
+
 // A writer is the goroutine that makes a store's writes to sessions. It commits
 // those that come at the same time together: a commit costs a write to the disk,
 // or to a standby, however much it holds.
@@ -33,9 +37,11 @@ type writer struct {
 	limit int // of the jobs in a group
 
 	jobs    chan *job
-	next    *job          // that found no room in the group before
-	closing chan struct{} // closed: take no more jobs
-	exited  chan struct{} // closed: no job is answered any more
+	next    *job           // that found no room in the group before
+	slots   chan struct{}  // holds one for each group under way
+	groups  sync.WaitGroup // that are being written
+	closing chan struct{}  // closed: take no more jobs
+	exited  chan struct{}  // closed: no job is answered any more
 	stopped sync.Once
 }
 
@@ -68,6 +74,7 @@ func startWriter(s *Store) *writer {
 		store:   s,
 		limit:   maxJobs,
 		jobs:    make(chan *job, maxJobs),
+		slots:   make(chan struct{}, groupsAtOnce),
 		closing: make(chan struct{}),
 		exited:  make(chan struct{}),
 	}
@@ -135,6 +142,7 @@ func (w *writer) stop() {
 
 func (w *writer) loop() {
 	defer close(w.exited)
+	defer w.groups.Wait()
 	for {
 		j := w.next
 		w.next = nil
@@ -155,26 +163,38 @@ func (w *writer) loop() {
 	}
 }
 
-// group commits a job together with those that wait by then.
+// group decides a job together with those that wait by then, and has them
+// written while the next group is collected.
 func (w *writer) group(first *job) {
+	w.slots <- struct{}{}
 	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
-	defer cancel()
 	// Jobs are taken once the transaction has begun: whoever gave up until then
 	// has written nothing.
 	c, err := w.store.transaction(ctx)
 	jobs := w.take(first)
+	var g *group
 	if err == nil {
-		err = w.commit(ctx, c, jobs)
+		g, err = w.store.decide(ctx, c.Conn(), jobs)
 	}
-	if len(jobs) > 1 && answered(err) {
-		// One of them can't be done; the others must not suffer for it.
-		for _, j := range jobs {
-			j.answer(w.store, w.alone(j))
+	w.groups.Go(func() {
+		defer func() { <-w.slots }()
+		defer cancel()
+		if c != nil {
+			err = w.commit(ctx, c, jobs, g, err)
 		}
-		return
-	}
+		w.answer(jobs, err)
+	})
+}
+
+// answer tells every job the outcome of the group.
+func (w *writer) answer(jobs []*job, err error) {
 	for _, j := range jobs {
-		j.answer(w.store, err)
+		if len(jobs) > 1 && answered(err) {
+			// One of them can't be done; the others must not suffer for it.
+			j.answer(w.store, w.alone(j))
+		} else {
+			j.answer(w.store, err)
+		}
 	}
 }
 
@@ -186,7 +206,8 @@ func (w *writer) alone(j *job) error {
 	if err != nil {
 		return err
 	}
-	return w.commit(ctx, c, []*job{j})
+	g, err := w.store.decide(ctx, c.Conn(), []*job{j})
+	return w.commit(ctx, c, []*job{j}, g, err)
 }
 
 // take returns the first job and those that wait behind it, as far as a group
@@ -220,11 +241,13 @@ func (w *writer) take(first *job) []*job {
 	}
 }
 
-// commit writes jobs in one transaction, which has begun on the connection, and
-// in another where a write of another node has got in between.
-func (w *writer) commit(ctx context.Context, c *pgxpool.Conn, jobs []*job) (err error) {
+// commit writes what was decided, in the transaction on the connection. Where a
+// write of another node has got in between it decides and writes again.
+func (w *writer) commit(ctx context.Context, c *pgxpool.Conn, jobs []*job, g *group, err error) error {
 	for attempt := 1; ; attempt++ {
-		err = w.store.transact(ctx, c.Conn(), jobs)
+		if err == nil {
+			err = w.store.finish(ctx, c.Conn(), jobs, g)
+		}
 		c.Release()
 		if attempt == attempts || !hasCode(err, serializationFailure, deadlockDetected, uniqueViolation) {
 			return err
@@ -233,6 +256,7 @@ func (w *writer) commit(ctx context.Context, c *pgxpool.Conn, jobs []*job) (err 
 		if c, err = w.store.transaction(ctx); err != nil {
 			return err
 		}
+		g, err = w.store.decide(ctx, c.Conn(), jobs)
 	}
 }
 

@@ -18,8 +18,7 @@ if deadline == 0 then deadline = now + lifetime end
 if auth == 0 and user ~= '' then auth = now end
 local key = session_key(sid)
 redis.call('HSET', key, 'epoch', epoch, 'created', int(now), 'seen', int(now), 'idle', int(idle),
-	'deadline', int(deadline), 'auth', int(auth), 'user', user, 'version', '1')
-for i = 14, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+	'deadline', int(deadline), 'auth', int(auth), 'user', user, 'version', '1', unpack(ARGV, 14))
 if values then redis.call('HSET', key, 'values', values) end
 redis.call('ZADD', all_key, 0, sid)
 redis.call('ZADD', expiry_key, int(math.min(now + idle, deadline)), sid)

@@ -1,8 +1,7 @@
 -- Replaces the values of a live session if they have the expected version.
-local sid, version, values = ARGV[3], ARGV[4], ARGV[5]
-if not live(sid) then return {'notfound', now} end
-local key = session_key(sid)
-if redis.call('HGET', key, 'version') ~= version then return {'conflict', now} end
-redis.call('HINCRBY', key, 'version', 1)
-redis.call('HSET', key, 'values', values)
+local key, version, values = session_key(ARGV[3]), ARGV[4], ARGV[5]
+local s = redis.call('HMGET', key, 'epoch', 'seen', 'idle', 'deadline', 'version')
+if not s[1] or not is_live(s[1], s[2], s[3], s[4]) then return {'notfound', now} end
+if s[5] ~= version then return {'conflict', now} end
+redis.call('HSET', key, 'version', int(version + 1), 'values', values)
 return {'ok', now}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package scale
+
+// residentMemory is not known here.
+func residentMemory() float64 { return 0 }
