@@ -16,6 +16,7 @@ import (
 	"github.com/counterfoil/counterfoil/bench/internal/report"
 	"github.com/counterfoil/counterfoil/bench/middleware"
 	"github.com/counterfoil/counterfoil/bench/scale"
+	"github.com/counterfoil/counterfoil/bench/sockets"
 	"github.com/counterfoil/counterfoil/bench/stores"
 	"github.com/counterfoil/counterfoil/bench/tokens"
 )
@@ -33,9 +34,12 @@ var groups = []struct {
 	{"stores/sqlite", stores.SQLite},
 	{"stores/postgres", stores.Postgres},
 	{"stores/redis", stores.Redis},
+	{"sockets", sockets.Run},
+	{"logins", sockets.RunLogins},
 }
 
 func main() {
+	sockets.Child()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx); err != nil {

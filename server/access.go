@@ -17,6 +17,7 @@ func (s *Server) open(next http.Handler) http.Handler { return next }
 func (s *Server) visitors(next http.Handler) http.Handler {
 	guarded := s.sessions.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.accounts.MakeWay()
 		r.Header.Del("Authorization")
 		guarded.ServeHTTP(w, r)
 	})
@@ -33,13 +34,17 @@ func (s *Server) users(next http.Handler) http.Handler {
 }
 
 func (s *Server) clients(next http.Handler) http.Handler {
-	return s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := s.sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if counterfoil.FromContext(r.Context()).ID() == "" {
 			s.fail(w, r, counterfoil.ErrNoSession)
 			return
 		}
 		next.ServeHTTP(w, r)
 	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.accounts.MakeWay()
+		guarded.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) userClients(next http.Handler) http.Handler {

@@ -14,11 +14,12 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 	// a login leads back to the application.
 	formAction := strings.Join(append([]string{"'self'"}, s.appOrigins...), " ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		nonce := rand.Text()
 		h := w.Header()
 		if isAPI(r) {
 			h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; sandbox")
 		} else {
+			nonce := rand.Text()
+			r = r.WithContext(context.WithValue(r.Context(), nonceKey{}, nonce))
 			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; img-src 'self'; "+
 				"form-action "+formAction+"; base-uri 'none'; frame-ancestors 'none'; object-src 'none'")
 		}
@@ -33,13 +34,13 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 		if s.secure {
 			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nonceKey{}, nonce)))
+		next.ServeHTTP(w, r)
 	})
 }
 
 type nonceKey struct{}
 
-// nonceOf returns the nonce in the answer's Content-Security-Policy.
+// nonceOf returns the nonce in the Content-Security-Policy of a page.
 func nonceOf(r *http.Request) string {
 	nonce, _ := r.Context().Value(nonceKey{}).(string)
 	return nonce

@@ -25,6 +25,7 @@ func clientOf(r *http.Request) string {
 
 func (s *Server) clientsFor(what client.Capability, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.accounts.MakeWay()
 		id, err := s.authenticateClient(r, what)
 		switch {
 		case err == nil:

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -31,24 +32,45 @@ const (
 	saltSize = 16
 	keySize  = 32
 
-	// maxQueue is how many may wait for a turn at hashing. At some 25 ms a
-	// hash and processor, the last in the queue of a machine with two waits
-	// for 3 s: a visitor's patience.
+	// maxQueue is how many may wait for a turn, and maxWait for how long: there
+	// must be time left to answer. At some 30 ms a hash, the last in the queue of
+	// a machine with two processors waits for 8 s; for 19 s where each rests.
 	maxQueue = 256
+	maxWait  = 25 * time.Second
+
+	// othersFor is for how long somebody who asks for something else is taken
+	// to go on asking.
+	othersFor = time.Second
 )
 
 // A hasher makes and checks password hashes, a bounded number at a time: a
 // flood of logins can't exhaust the memory.
+//
+// Nor may it slow down everybody else. Go takes a processor away from a hash
+// only every 10 ms, so a request that is done in a few microseconds waits for
+// 10 ms where all processors hash. So half of them do at most; and while others
+// ask for something, each rests after a hash for half as long again as that took:
+// the median request then finds none under way.
 type hasher struct {
-	cost    cost
-	derive  func(password, salt []byte, c cost) []byte // argon2id; tests count its calls
-	turns   chan struct{}
-	waiting atomic.Int64
-	nobody  string // the hash of a password that nobody has
+	cost       cost
+	derive     func(password, salt []byte, c cost) []byte // argon2id; tests count its calls
+	turns      chan struct{}                              // twice as many: there is the database to be asked, too
+	processors chan struct{}                              // those that hash, or rest
+	waiting    atomic.Int64
+	nobody     string // the hash of a password that nobody has
+
+	begun  time.Time
+	others atomic.Int64 // when somebody last asked for something else, since begun; zero: never
 }
 
 func newHasher(c cost, parallelism int) *hasher {
-	h := &hasher{cost: c, derive: argon2id, turns: make(chan struct{}, parallelism)}
+	h := &hasher{
+		cost:       c,
+		derive:     argon2id,
+		turns:      make(chan struct{}, 2*parallelism),
+		processors: make(chan struct{}, parallelism),
+		begun:      time.Now(),
+	}
 	h.nobody = h.hash(rand.Text())
 	return h
 }
@@ -57,25 +79,59 @@ func argon2id(password, salt []byte, c cost) []byte {
 	return argon2.IDKey(password, salt, c.time, c.memory, c.threads, keySize)
 }
 
-// turn waits for a turn at hashing. Call done when it is over.
+// makeWay notes that somebody asks for something else.
+func (h *hasher) makeWay() { h.others.Store(int64(time.Since(h.begun))) }
+
+// makesWay reports whether somebody has, of late.
+func (h *hasher) makesWay() bool {
+	last := time.Duration(h.others.Load())
+	return last > 0 && time.Since(h.begun)-last < othersFor
+}
+
+// turn waits for a turn to check or hash a password. Call done when it is over.
+//
+// Errors: [ErrBusy]; the context's.
 func (h *hasher) turn(ctx context.Context) (done func(), err error) {
 	defer h.waiting.Add(-1)
 	if h.waiting.Add(1) > maxQueue {
 		return nil, ErrBusy
 	}
+	late := time.NewTimer(maxWait)
+	defer late.Stop()
 	select {
 	case h.turns <- struct{}{}:
 		return func() { <-h.turns }, nil
+	case <-late.C:
+		return nil, ErrBusy
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
+// key derives a key on a processor that is free for it. Whose password it is, or
+// whether it is right, makes no difference to the rest.
+func (h *hasher) key(password string, salt []byte, c cost) []byte {
+	h.processors <- struct{}{}
+	begun := time.Now()
+	defer func() {
+		if h.makesWay() {
+			time.AfterFunc(restAfter(time.Since(begun)), h.rested)
+		} else {
+			h.rested()
+		}
+	}()
+	return h.derive([]byte(password), salt, c)
+}
+
+func restAfter(hash time.Duration) time.Duration { return hash * 3 / 2 }
+
+func (h *hasher) rested() { <-h.processors }
+
 // hash returns the password's hash in PHC format. The caller has a turn.
 func (h *hasher) hash(password string) string {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
-	key := h.derive([]byte(password), salt, h.cost)
+	key := h.key(password, salt, h.cost)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
 		h.cost.memory, h.cost.time, h.cost.threads, phcBase64.EncodeToString(salt), phcBase64.EncodeToString(key))
 }
@@ -91,7 +147,7 @@ func (h *hasher) matches(hash, password string) (ok, outdated bool, err error) {
 	if tooLong {
 		password = "" // nobody has it; the check below takes its usual time
 	}
-	same := subtle.ConstantTimeCompare(h.derive([]byte(password), salt, c), key) == 1
+	same := subtle.ConstantTimeCompare(h.key(password, salt, c), key) == 1
 	return same && !tooLong, c.memory < h.cost.memory || c.time < h.cost.time, nil
 }
 

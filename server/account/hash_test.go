@@ -116,12 +116,12 @@ func TestHashingIsBounded(t *testing.T) {
 			n := running.Add(1)
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 			}
-			time.Sleep(time.Second)
+			time.Sleep(100 * time.Millisecond)
 			running.Add(-1)
 			return make([]byte, keySize)
 		}
 		busy := 0
-		for _, err := range parallel(2+maxQueue+50, func(int) error {
+		for _, err := range parallel(cap(h.turns)+maxQueue+50, func(int) error {
 			done, err := h.turn(t.Context())
 			if err != nil {
 				return err
@@ -145,12 +145,86 @@ func TestHashingIsBounded(t *testing.T) {
 	})
 }
 
+func TestHashingMakesWay(t *testing.T) {
+	const (
+		took = 100 * time.Millisecond // one hash
+		many = 20
+	)
+	for _, c := range []struct {
+		name  string
+		asked func(h *hasher)
+		want  time.Duration
+		why   string
+	}{
+		{"nobody asks", func(h *hasher) {}, many * took, "an idle server hashes one after the other"},
+		{"others ask", func(h *hasher) { h.makeWay() }, many*took + (many-1)*restAfter(took), "most of the time is theirs"},
+		{"somebody asked once", func(h *hasher) {
+			if time.Since(h.begun) < took {
+				h.makeWay()
+			}
+		}, many*took + 4*restAfter(took), "for a second more: four hashes and their rests"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHasher(cheap, 1)
+				time.Sleep(time.Millisecond)
+				h.derive = func(password, salt []byte, _ cost) []byte {
+					c.asked(h)
+					time.Sleep(took)
+					return make([]byte, keySize)
+				}
+				begun := time.Now()
+				for _, err := range parallel(many, func(i int) error {
+					done, err := h.turn(t.Context())
+					if err != nil {
+						return err
+					}
+					defer done()
+					if i%2 == 0 {
+						_, _, err = h.matches(h.nobody, "wrong")
+					} else {
+						h.hash("password")
+					}
+					return err
+				}) {
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				if took := time.Since(begun); took != c.want {
+					t.Errorf("%d hashes take %v, want %v: %s", many, took, c.want, c.why)
+				}
+				time.Sleep(2 * took) // the last rest
+			})
+		})
+	}
+}
+
+func TestWaitingForATurnIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHasher(cheap, 1)
+		for range cap(h.turns) {
+			if _, err := h.turn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begun := time.Now()
+		_, err := h.turn(t.Context())
+		if took := time.Since(begun); !errors.Is(err, ErrBusy) || took != maxWait {
+			t.Errorf("turn = %v after %v, want %v after %v: there must be time left to answer", err, took, ErrBusy, maxWait)
+		}
+	})
+}
+
 func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHasher(cheap, 1)
-		done, err := h.turn(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		var done func()
+		for range cap(h.turns) {
+			var err error
+			if done, err = h.turn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -158,10 +232,8 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 			t.Errorf("turn = %v, want %v", err, context.DeadlineExceeded)
 		}
 		done()
-		if done, err = h.turn(t.Context()); err != nil {
-			t.Errorf("turn = %v after the other is done", err)
-		} else {
-			done()
+		if _, err := h.turn(t.Context()); err != nil {
+			t.Errorf("turn = %v after another is done", err)
 		}
 	})
 }
