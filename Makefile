@@ -2,6 +2,9 @@
 
 .PHONY: test tools lint cross model model-short unit fuzz bench faults
 
+# What has modules of its own, so that nobody else pays for what they need.
+MODULES = bench examples/frameworks
+
 test: tools lint cross model-short unit
 
 # Installs what is missing, with the system's package manager, and says so.
@@ -14,7 +17,7 @@ lint:
 	go vet ./...
 	go vet -tags faults ./internal/faults
 	go tool staticcheck ./...
-	cd bench && go mod tidy -diff && go vet ./... && $$(cd .. && go tool -n staticcheck) ./...
+	for module in $(MODULES); do (cd $$module && go mod tidy -diff && go vet ./... && $$(cd $(CURDIR) && go tool -n staticcheck) ./...) || exit 1; done
 
 # It builds on the three systems that people run it on.
 cross:
@@ -36,7 +39,7 @@ model-short:
 unit:
 	go test -race -timeout 12m $$(go list ./... | grep -v /internal/faults$$)
 	go test -timeout 6m ./internal/faults
-	cd bench && go test ./...
+	for module in $(MODULES); do (cd $$module && go test ./...) || exit 1; done
 
 # Each fuzz target for FUZZTIME.
 FUZZTIME ?= 2m

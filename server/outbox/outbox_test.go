@@ -83,7 +83,7 @@ func TestToldUntilTaken(t *testing.T) {
 		"answers 500":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"answers 429":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) },
 		"answers 400":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) },
-		"redirects":         func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) },
+		"redirects":         func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) },
 		"hangs up":          func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"talks without end": talkWithoutEnd,
 	} {
@@ -144,7 +144,7 @@ func TestReceiverThatHangs(t *testing.T) {
 func TestNeverCallsInwards(t *testing.T) {
 	w := newWorld(t, func() (*database.DB, error) { return database.OpenSQLite(t.TempDir() + "/x.db") })
 	secret, front := newInbox(t), newInbox(t)
-	front.does(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, secret.URL, 307) })
+	front.does(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, secret.URL, http.StatusTemporaryRedirect) })
 	_, port, _ := strings.Cut(strings.TrimPrefix(secret.URL, "http://"), ":")
 	w.tell(Receiver{"c_front", Logout, front.URL},
 		Receiver{"c_name", Logout, "http://localhost:" + port},
