@@ -47,7 +47,7 @@ func sqliteBackends(tb testing.TB) ([]contender, error) {
 // openSQLite opens a file as durable as ours. One connection at a time does
 // best: more wait for each other's locks by polling.
 func openSQLite(tb testing.TB, path string) (*sql.DB, error) {
-	db, err := driver.Open("file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)&_pragma=cache_size(-16384)")
+	db, err := driver.Open("file:" + path + "?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)&_pragma=cache_size(-16384)")
 	if err != nil {
 		return nil, err
 	}
