@@ -24,8 +24,8 @@ func main() {
 func app() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		// X-Auth-User is the key to store things under; the name may change.
-		fmt.Fprintf(w, "<!doctype html><title>Notes</title><p>Hello, %s. Your key here is %s.</p><p><a href=/account>Account, and logout</a></p>\n",
+		// Store things under the id: it stays when the name changes.
+		fmt.Fprintf(w, "<!doctype html><title>Notes</title><p>Hello, %s. Your id is %s.</p><p><a href=/account>Account, and logout</a></p>\n",
 			html.EscapeString(r.Header.Get("X-Auth-Name")), html.EscapeString(r.Header.Get("X-Auth-User")))
 	})
 	return mux

@@ -59,7 +59,7 @@ func TestVisit(t *testing.T) {
 	forged := http.Header{"Sec-Fetch-Mode": {"navigate"}, "X-Auth-User": {"u_mary"}, "X_Auth_User": {"u_mary"},
 		"Connection": {"X-Auth-User"}, "Cookie": {"theme=dark"}}
 	status, _, body := browser.send("GET", "/", forged, nil)
-	if status != 200 || !strings.Contains(body, "Hello, john. Your key here is "+id+".") {
+	if status != 200 || !strings.Contains(body, "Hello, john. Your id is "+id+".") {
 		t.Errorf("after the login: %d %s", status, body)
 	}
 	if h := *got.Load(); h["X_auth_user"] != nil || strings.Contains(h.Get("Cookie"), "counterfoil=") || !strings.Contains(h.Get("Cookie"), "theme=dark") {
