@@ -61,6 +61,7 @@ func (g *gate) mustPassCookiesOn(v *visitor) {
 		// What the application or a sibling host plants is not taken out in the place of ours.
 		"SESSION; counterfoil=planted; theme=dark", "counterfoil=planted; SESSION", "__Secure-counterfoil=planted; SESSION; counterfoil=planted",
 		"SESSION; __Secure-counterfoil=planted; counterfoil-device=planted; DEVICE", "SESSION; SESSION",
+		"SESSION; counterfoil=1; __Secure-counterfoil=2; counterfoil-device=3; SESSION; DEVICE",
 	} {
 		s := seenIn(g.t, g.visitor().do("GET", appURL+"/", http.Header{"Cookie": {fill.Replace(sent)}}, ""))
 		var want []string
