@@ -409,6 +409,26 @@ func TestForgetsWhoIsGone(t *testing.T) {
 	})
 }
 
+// A client that is registered, and told of something, while the list is read.
+func TestForgetsNobodyWhoIsNew(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		o := w.outbox()
+		o.config.Receivers = func(context.Context) ([]Receiver, error) {
+			list := w.list()
+			w.tell(Receiver{"c_new", Poll, ""})
+			w.end(1)
+			check(t, w.outbox().collectAll(t.Context()))
+			return list, nil
+		}
+		check(t, o.forgetGone(t.Context()))
+		messages, err := o.List(t.Context(), 0, false, 10)
+		check(t, err)
+		if len(messages) != 1 || messages[0].Client != "c_new" {
+			t.Errorf("left: %+v", messages)
+		}
+	})
+}
+
 // why: "10,000 queued deliveries neither slow a check nor grow memory": of the
 // queue of one receiver a server holds a few messages at a time.
 func TestHoldsFewMessages(t *testing.T) {
