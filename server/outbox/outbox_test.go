@@ -339,7 +339,7 @@ func TestDeadMessages(t *testing.T) {
 		o := w.outbox()
 		ended := w.end(1)
 		check(t, o.collectAll(t.Context()))
-		_, err := o.db.Exec(t.Context(), `UPDATE outbox_message SET attempts = $1`, maxRefusals-1)
+		_, err := o.db.Exec(t.Context(), `UPDATE outbox_message SET attempts = $1, refusals = $1`, maxRefusals-1)
 		check(t, err)
 		stop := w.run(o)
 		dead := func() []Message {
@@ -425,6 +425,35 @@ func TestForgetsNobodyWhoIsNew(t *testing.T) {
 		check(t, err)
 		if len(messages) != 1 || messages[0].Client != "c_new" {
 			t.Errorf("left: %+v", messages)
+		}
+	})
+}
+
+// why: "A message that is refused again and again is dead": that its receiver
+// was away for long is no refusal.
+func TestAnOutageIsNoRefusal(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		in := newInbox(t)
+		in.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		r := Receiver{"c_app", Push, in.URL}
+		w.tell(r)
+		o := w.outbox()
+		w.end(1)
+		check(t, o.collectAll(t.Context()))
+		message := func() Message {
+			messages, err := o.List(t.Context(), 0, false, 10)
+			check(t, err)
+			return messages[0]
+		}
+		for range maxRefusals {
+			o.reached(r) // its pause is over
+			check(t, o.postOne(t.Context(), r, message()))
+		}
+		in.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }) // it is about to start
+		o.reached(r)
+		check(t, o.postOne(t.Context(), r, message()))
+		if m := message(); m.Dead {
+			t.Errorf("it is dead after one refusal: %+v", m)
 		}
 	})
 }
