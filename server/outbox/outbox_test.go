@@ -409,6 +409,28 @@ func TestForgetsWhoIsGone(t *testing.T) {
 	})
 }
 
+// A transaction has time for so many messages, and others wait for it.
+func TestNotesAFewThousandAtATime(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		var all []Receiver
+		for n := range maxNoted / 50 {
+			all = append(all, Receiver{fmt.Sprint("c_", n), Poll, ""})
+		}
+		w.tell(all...)
+		o := w.outbox()
+		w.end(60)
+		for _, want := range []int{maxNoted, 60 * len(all)} {
+			more, err := o.collect(t.Context())
+			check(t, err)
+			var noted int
+			check(t, o.db.One(t.Context(), database.Into(&noted), `SELECT count(*) FROM outbox_message`))
+			if noted != want || more != (want == maxNoted) {
+				t.Errorf("%d messages are noted, more to come: %v; want %d", noted, more, want)
+			}
+		}
+	})
+}
+
 // A client that is registered, and told of something, while the list is read.
 func TestForgetsNobodyWhoIsNew(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
