@@ -246,6 +246,20 @@ func TestATokenThatLivesTooLong(t *testing.T) {
 	}
 }
 
+// Config.Bound: "Where the issuer's own bound is shorter, that counts".
+func TestAnIssuerWithAShorterBound(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		i := newIssuer(t)
+		v := i.readyVerifier(func(c *verify.Config) { c.Policy, c.Bound = verify.Strict, time.Minute })
+		token := i.logIn()
+		for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(100 * time.Millisecond) {
+			if _, err := v.Check(t.Context(), token); err != nil {
+				t.Fatalf("after %v: %v", time.Since(begun), err)
+			}
+		}
+	})
+}
+
 // A verifier to which nothing has happened for a while knows no time but an old
 // one. A token that was issued since is none from the future.
 func TestANewTokenOnAnIdleVerifier(t *testing.T) {
