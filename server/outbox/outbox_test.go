@@ -222,6 +222,10 @@ func TestMayCall(t *testing.T) {
 		{"64:ff9b::7f00:1", false, "loopback behind NAT64"},
 		{"2002:7f00:1::", false, "loopback behind 6to4"},
 		{"2001:0:1::1", false, "Teredo"},
+		{"::ffff:0:127.0.0.1", false, "loopback behind a stateless translator"},
+		{"::7f00:1", false, "loopback, as IPv6 was first to carry it"},
+		{"3fff::1", false, "documentation"},
+		{"5f00::1", false, "segments of a route"},
 		{"fec0::1", false, "site-local"},
 	} {
 		if err := p.mayCall(netip.MustParseAddr(c.address)); (err == nil) != c.may {
