@@ -35,5 +35,6 @@ func (s *Server) auth(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
+	s.accounts.MakeWay()
 	s.front.ServeHTTP(w, r)
 }

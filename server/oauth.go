@@ -37,6 +37,7 @@ func (s *Server) holders(next http.Handler) http.Handler {
 
 func (s *Server) senders(next http.Handler, mayEnter func(sender) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.accounts.MakeWay()
 		from, err := s.readSender(w, r)
 		if err == nil && !mayEnter(from) {
 			err = client.ErrDenied

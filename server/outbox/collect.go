@@ -109,8 +109,19 @@ func (o *Outbox) note(ctx context.Context, receivers []Receiver, from, to store.
 		if place != from {
 			return errMoved
 		}
+		var most int64 // that may wait for one of them
+		if err := tx.One(ctx, database.Into(&most), sqlMost); err != nil {
+			return err
+		}
 		for _, r := range receivers {
-			n, err := o.noteFor(ctx, tx, r, entries)
+			if full, err := o.isFull(ctx, tx, r, most); full || err != nil {
+				if err != nil {
+					return err
+				}
+				o.log.ErrorContext(ctx, "a receiver does not take what it is told, and is not told more until it does", "client", r.Client, "way", string(r.Way), "entries", len(entries))
+				continue
+			}
+			n, err := noteFor(ctx, tx, r, entries)
 			if err != nil {
 				return err
 			}
@@ -126,16 +137,19 @@ func (o *Outbox) note(ctx context.Context, receivers []Receiver, from, to store.
 	return err
 }
 
+// isFull reports whether too many messages wait for a receiver. To count them
+// takes long where there are many, so it is done only where there may be.
+func (o *Outbox) isFull(ctx context.Context, tx *database.Tx, r Receiver, most int64) (bool, error) {
+	if most < o.maxWaiting {
+		return false, nil
+	}
+	var waiting int64
+	err := tx.One(ctx, database.Into(&waiting), sqlWaiting, r.Client, r.Way, o.maxWaiting)
+	return waiting >= o.maxWaiting, err
+}
+
 // noteFor notes the messages for one receiver, and returns how many.
-func (o *Outbox) noteFor(ctx context.Context, tx *database.Tx, r Receiver, entries []store.Entry) (added int, err error) {
-	var waiting int
-	if err := tx.One(ctx, database.Into(&waiting), sqlWaiting, r.Client, r.Way, maxWaiting); err != nil {
-		return 0, err
-	}
-	if waiting >= maxWaiting {
-		o.log.ErrorContext(ctx, "a receiver does not take what it is told, and is not told more until it does", "client", r.Client, "way", string(r.Way), "entries", len(entries))
-		return 0, nil
-	}
+func noteFor(ctx context.Context, tx *database.Tx, r Receiver, entries []store.Entry) (added int, err error) {
 	for _, e := range entries {
 		if e.Kind == store.AllEnded && r.Way == Logout {
 			continue // a logout token has a session or a user, and here is neither

@@ -90,8 +90,11 @@ type Outbox struct {
 	wake   chan struct{} // there may be something to collect
 	due    chan struct{} // there may be something to post
 
+	maxWaiting int64 // messages for one receiver
+
 	posting sync.WaitGroup // those who post to receivers
 	slots   chan struct{}  // one for each post under way
+	polls   chan struct{}  // one for each client that waits for events
 
 	mu      sync.Mutex
 	taken   map[Receiver]bool  // somebody posts to them
@@ -106,16 +109,19 @@ func Open(ctx context.Context, db *database.DB, c Config) (*Outbox, error) {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	o := &Outbox{
-		config:  c,
-		db:      db,
-		log:     cmp.Or(c.Logger, slog.Default()),
-		poster:  newPoster(c.Allowed),
-		wake:    make(chan struct{}, 1),
-		due:     make(chan struct{}, 1),
-		slots:   make(chan struct{}, postsAll),
-		taken:   map[Receiver]bool{},
-		pauses:  map[Receiver]pause{},
-		changed: make(chan struct{}),
+		config: c,
+		db:     db,
+		log:    cmp.Or(c.Logger, slog.Default()),
+		poster: newPoster(c.Allowed),
+		wake:   make(chan struct{}, 1),
+		due:    make(chan struct{}, 1),
+		slots:  make(chan struct{}, postsAll),
+		polls:  make(chan struct{}, maxPolls),
+
+		maxWaiting: maxWaiting,
+		taken:      map[Receiver]bool{},
+		pauses:     map[Receiver]pause{},
+		changed:    make(chan struct{}),
 	}
 	return o, nil
 }

@@ -615,3 +615,53 @@ func TestErrorsHideTheURL(t *testing.T) {
 		}
 	}
 }
+
+// why: "More are not noted, and the log says so"
+func TestReceiverWithTooManyMessages(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		w.tell(Receiver{"c_full", Poll, ""}, Receiver{"c_other", Push, "http://127.0.0.1:1"})
+		o := w.outbox()
+		o.maxWaiting = 3
+		count := func() (full, other int) {
+			messages, err := o.List(t.Context(), 0, false, 100)
+			check(t, err)
+			for _, m := range messages {
+				if m.Client == "c_full" {
+					full++
+				} else {
+					other++
+				}
+			}
+			return full, other
+		}
+		w.end(3)
+		check(t, o.collectAll(t.Context()))
+		_, err := o.db.Exec(t.Context(), `DELETE FROM outbox_message WHERE client = 'c_other'`) // it has taken them
+		check(t, err)
+		w.end(2)
+		check(t, o.collectAll(t.Context()))
+		if full, other := count(); full != 3 || other != 2 {
+			t.Errorf("%d wait for the one that takes none, %d for the other: want 3 and 2", full, other)
+		}
+		_, err = o.db.Exec(t.Context(), `DELETE FROM outbox_message WHERE client = 'c_full'`)
+		check(t, err)
+		w.end(1)
+		check(t, o.collectAll(t.Context()))
+		if full, _ := count(); full != 1 {
+			t.Errorf("once it has taken some it is told again: %d wait, want 1", full)
+		}
+	})
+}
+
+// why: "or too many others wait"
+func TestManyPolls(t *testing.T) {
+	w := newWorld(t, func() (*database.DB, error) { return database.OpenSQLite(t.TempDir() + "/x.db") })
+	o := w.outbox()
+	for range maxPolls {
+		o.polls <- struct{}{}
+	}
+	begun := time.Now()
+	if _, err := o.Poll(t.Context(), "c_siem", PollRequest{}); err != nil || time.Since(begun) > longestPoll/2 {
+		t.Errorf("beside %d others a poll took %v, %v", maxPolls, time.Since(begun), err)
+	}
+}

@@ -11,6 +11,7 @@ const (
 	maxPolled   = 100              // events in one answer
 	maxAcks     = 1000             // in one request
 	longestPoll = 20 * time.Second // less than the server's time-out for answers
+	maxPolls    = 64               // that wait at a time; each looks once a second
 )
 
 // A PollRequest is what a receiver sends (RFC 8936 section 2.2).
@@ -40,7 +41,8 @@ func (r *PollRequest) Valid() bool {
 
 // Poll answers a client that fetches its events. What it acknowledges is done
 // with; what it refuses is dead, and waits for an operator. Where there is
-// nothing, it waits for 20 seconds unless the client wants an answer at once. Events
+// nothing, it waits for 20 seconds unless the client wants an answer at once, or
+// too many others wait. Events
 // come again until they are acknowledged.
 func (o *Outbox) Poll(ctx context.Context, client string, r PollRequest) (PollAnswer, error) {
 	if err := o.acknowledge(ctx, client, r); err != nil {
@@ -49,6 +51,12 @@ func (o *Outbox) Poll(ctx context.Context, client string, r PollRequest) (PollAn
 	limit := maxPolled
 	if r.MaxEvents != nil {
 		limit = min(*r.MaxEvents, maxPolled)
+	}
+	select {
+	case o.polls <- struct{}{}:
+		defer func() { <-o.polls }()
+	default:
+		r.ReturnImmediately = true // too many wait already
 	}
 	deadline := time.NewTimer(longestPoll)
 	defer deadline.Stop()

@@ -68,6 +68,7 @@ const (
 
 	sqlAdd = `INSERT INTO outbox_message (jti, client, way, session, ended, since, attempts, refusals, due, dead, error)
 		VALUES ($1, $2, $3, $4, $5, $5, 0, 0, $5, 0, '') ON CONFLICT (jti) DO NOTHING`
+	sqlMost    = `SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox_message` // there may be fewer
 	sqlWaiting = `SELECT count(*) FROM (SELECT 1 FROM outbox_message WHERE client = $1 AND way = $2 AND dead = 0 LIMIT $3) AS waiting`
 
 	sqlColumns = `SELECT seq, jti, client, way, session, ended, since, attempts, refusals, due, dead, error FROM outbox_message `
