@@ -26,6 +26,11 @@ const (
 	statusTTL  = 5 * time.Second  // how long a reader may keep a list
 	statusLife = time.Minute      // and until when he may rely on it, if he can't get another
 
+	// statusLevel is how hard lists are compressed, for the second that they are
+	// good for. The highest level, which the draft recommends, takes 120 ms where
+	// 10,000 sessions have ended; this one takes 2 and a fifth more room.
+	statusLevel = 5
+
 	statusAge     = time.Second // for which ended sessions are not gone through again
 	maxSignedList = 64          // kept at a time, of up to MaxJWTLength each
 )
@@ -200,7 +205,7 @@ var (
 // encodeStatuses compresses a list (section 4.1) and writes it down (4.2).
 func encodeStatuses(bits []byte) string {
 	var compressed bytes.Buffer
-	w, err := zlib.NewWriterLevel(&compressed, zlib.BestCompression)
+	w, err := zlib.NewWriterLevel(&compressed, statusLevel)
 	if err == nil {
 		_, err = w.Write(bits)
 	}
