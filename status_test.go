@@ -228,6 +228,67 @@ func TestStatusListTellsOfEveryEnd(t *testing.T) {
 	}
 }
 
+// Fail closed: who logs in at a node that does not know yet that everybody's
+// sessions were ended is logged in, and void to readers until he logs in again.
+func TestALoginThatOvertakesTheCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, silentStore{newMemory()}, counterfoil.Config{StatusLists: true})
+		nodes[0].user("jane") // so that the node has a list
+		time.Sleep(bound + bound/20)
+		if _, err := nodes[1].EndAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b := nodes[0].user("john")
+		early := placeOf(t, b.me().Token)
+		time.Sleep(longest)
+		for i, n := range nodes {
+			if !n.listsAsEnded(early) {
+				t.Errorf("node %d: a list from before the cut is not void", i)
+			}
+		}
+		if who := b.me(); who.User != "john" {
+			t.Errorf("he is not logged in: %+v", who)
+		}
+		again := placeOf(t, nodes[0].user("john").me().Token)
+		if again.URI == early.URI || nodes[1].listsAsEnded(again) {
+			t.Errorf("%v, after %v", again, early)
+		}
+	})
+}
+
+// Many ask at the same time as others log in and out. Nobody is listed as ended
+// before he logs out, and everybody is, a bound after it.
+func TestManyReadersOfStatusLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2, newMemory(), counterfoil.Config{StatusLists: true})
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for range 5 {
+					grant := nodes[i%2].client(fmt.Sprint("user", i))
+					place := placeOf(t, grant.AccessToken.Token)
+					time.Sleep(time.Duration(i) * 150 * time.Millisecond)
+					for _, n := range nodes {
+						if n.listsAsEnded(place) {
+							t.Error("ended before the logout")
+						}
+					}
+					if err := nodes[i%2].Revoke(t.Context(), grant.RefreshToken); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(longest)
+					for _, n := range nodes {
+						if !n.listsAsEnded(place) {
+							t.Error("not ended after the logout")
+						}
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
 // Fail closed: "without a lease 503 with Retry-After, never an old list".
 func TestStatusListOfACutNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
