@@ -14,7 +14,7 @@ import (
 var highlights = []struct{ words, section, table, ours, theirs string }{
 	{"a request: who asks", "middleware", "identity", "Counterfoil, memory", "scs, memory"},
 	{"… and one value of the session is read", "middleware", "read", "Counterfoil, memory", "scs, memory"},
-	{"the check that a POST is not forged", "csrf", "check", "Counterfoil", "nosurf"},
+	{"a POST, with the check that it is not forged", "csrf", "post", "Counterfoil", "nosurf"},
 	{"an access token, checked again, with its revocation", "tokens", "again", "Counterfoil, few in use", "golang-jwt"},
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,14 +38,46 @@ func TestFrontDoor(t *testing.T) {
 		if len(s.Header["X-Auth-Session"]) != 1 {
 			t.Errorf("X-Auth-Session is %q", s.Header["X-Auth-Session"])
 		}
-		if text := strings.Join(s.Header["Cookie"], "; "); strings.Contains(text, "__Host-counterfoil=") {
-			t.Errorf("the application gets the session's cookie: it could be the user: %q", text)
-		}
+		g.mustPassCookiesOn(v)
 
 		g.mustJudgeByOrigin(v)
 		g.mustLetTokensIn()
 		g.mustEnd(v, address)
 	})
+}
+
+// mustPassCookiesOn: who gets the session's cookie could be the user, so the
+// application gets its own cookies, and none of ours.
+func (g *gate) mustPassCookiesOn(v *visitor) {
+	g.t.Helper()
+	fill := strings.NewReplacer(
+		"SESSION", proxiedCookie+"="+v.cookie(appURL, proxiedCookie),
+		"DEVICE", proxiedCookie+"-device="+v.cookie(appURL, proxiedCookie+"-device"),
+	)
+	for _, sent := range []string{
+		"SESSION", "SESSION; DEVICE", "DEVICE; SESSION",
+		"SESSION; DEVICE; theme=dark", "theme=dark; SESSION; DEVICE", "SESSION; theme=dark; DEVICE", "DEVICE;SESSION;theme=dark",
+		"theme=dark; SESSION; language=en; DEVICE; size=2",
+		// What the application or a sibling host plants is not taken out in the place of ours.
+		"SESSION; counterfoil=planted; theme=dark", "counterfoil=planted; SESSION", "__Secure-counterfoil=planted; SESSION; counterfoil=planted",
+		"SESSION; __Secure-counterfoil=planted; counterfoil-device=planted; DEVICE", "SESSION; SESSION",
+		"SESSION; counterfoil=1; __Secure-counterfoil=2; counterfoil-device=3; SESSION; DEVICE",
+	} {
+		s := seenIn(g.t, g.visitor().do("GET", appURL+"/", http.Header{"Cookie": {fill.Replace(sent)}}, ""))
+		var want []string
+		for cookie := range strings.FieldsSeq(strings.ReplaceAll(sent, ";", " ")) {
+			if strings.Contains(cookie, "=") && !strings.Contains(cookie, "counterfoil") {
+				want = append(want, cookie)
+			}
+		}
+		var got []string
+		for _, c := range (&http.Request{Header: s.Header}).Cookies() {
+			got = append(got, c.String())
+		}
+		if !slices.Equal(got, want) || strings.Contains(s.Header.Get("Cookie"), "counterfoil") {
+			g.t.Errorf("of the cookies %q the application gets %q, want %q", sent, s.Header["Cookie"], want)
+		}
+	}
 }
 
 // user returns the line about a user.

@@ -147,5 +147,22 @@ func (s *Server) failOAuth(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.incident(r, status, err)
 	setRetryAfter(w, status, err)
-	answer(w, status, map[string]string{"error": code})
+	said := map[string]string{"error": code}
+	if code == "invalid_request" {
+		said["error_description"] = mistakeIn(err)
+	}
+	answer(w, status, said)
+}
+
+// mistakeIn tells whoever writes a client what to send instead.
+func mistakeIn(err error) string {
+	switch {
+	case errors.Is(err, errParameter):
+		return "Put all fields into the body, and none into the URL."
+	case errors.Is(err, errContentType):
+		return "Send a form, application/x-www-form-urlencoded."
+	case errors.Is(err, errTooLarge):
+		return "The form is too large."
+	}
+	return "Send every field that is needed, each once, and say in one way only who you are."
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -198,7 +199,8 @@ func TestClientAuthentication(t *testing.T) {
 		{"an id without an end", basic(strings.Repeat("c", 4096), secret), nil, 401, "invalid_client"},
 	} {
 		answer := s.ask("/v1/introspect", c.header, append(c.fields, "token", token)...)
-		if answer.StatusCode != c.status || c.code != "" && answer.body != `{"error":"`+c.code+`"}` {
+		said := decode[oauthError](t, answer)
+		if answer.StatusCode != c.status || said.Error != c.code || (said.Description != "") != (c.code == "invalid_request") {
 			t.Errorf("%s: %s %s, want %d %s", c.why, answer.Status, answer.body, c.status, c.code)
 		}
 		if challenge := answer.Header.Get("WWW-Authenticate"); (answer.StatusCode == 401) != strings.HasPrefix(challenge, "Basic ") {
@@ -454,4 +456,32 @@ func TestOAuthWithoutTheStore(t *testing.T) {
 	}
 	down.Store(false)
 	want(t, s.withCookie("").do("GET", "/v1/session", bearer(g.AccessToken), ""), 200)
+}
+
+// An oauthError is what RFC 6749 section 5.2 has.
+type oauthError struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// TestMistakeIn: whoever writes a client is told what to send instead.
+func TestMistakeIn(t *testing.T) {
+	s := openSite(t)
+	for _, c := range []struct {
+		why, query, contentType, body string
+		says                          string
+	}{
+		{"a token in a URL would stand in logs", "?token=x", "", "token=x", "none into the URL"},
+		{"RFC 7662 section 2.1 has a form", "", "application/json", `{"token":"x"}`, "Send a form"},
+		{"16 KiB at most", "", "", "token=" + strings.Repeat("x", 20<<10), "too large"},
+		{"each field once", "", "", "token=x&token=y", "each once"},
+	} {
+		header := http.Header{"Content-Type": {cmp.Or(c.contentType, "application/x-www-form-urlencoded")}}
+		for _, path := range []string{"/v1/introspect", "/v1/revoke"} {
+			answer := s.withCookie("").do("POST", path+c.query, header, c.body)
+			if said := decode[oauthError](t, answer); said.Error != "invalid_request" || !strings.Contains(said.Description, c.says) {
+				t.Errorf("%s: %s answers %s", c.why, path, answer.body)
+			}
+		}
+	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -20,9 +22,10 @@ func (clientListCmd) Run(ctx context.Context, o *options) error {
 			return err
 		}
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tID\tCAN\tADDED\tBY\tAUDIENCE")
+		fmt.Fprintln(table, "NAME\tID\tCAN\tADDED\tBY\tAUDIENCE\tLOGOUTS\tEVENTS")
 		for _, c := range clients {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.ID, c.Capabilities(), when(c.Created), proof(&c), audience(&c))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.ID, cmp.Or(c.Capabilities(), "-"), when(c.Created),
+				proof(&c), audience(&c), host(c.LogoutURL), host(c.EventsURL))
 		}
 		return table.Flush()
 	})
@@ -45,4 +48,14 @@ func audience(c *client.Client) string {
 		return "all"
 	}
 	return strings.Join(c.Audience, ",")
+}
+
+// host says where a client is told of logouts. The rest of the URL may hold a
+// secret.
+func host(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return "-"
+	}
+	return u.Host
 }

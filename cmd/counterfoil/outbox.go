@@ -8,7 +8,7 @@ import (
 )
 
 type outboxCmd struct {
-	List   outboxListCmd   `cmd:"" help:"List what services are still to be told of ended sessions."`
+	List   outboxListCmd   `cmd:"" help:"List the ended sessions that services have not been told of yet."`
 	Replay outboxReplayCmd `cmd:"" help:"Send once more what services have refused for good."`
 	Drop   outboxDropCmd   `cmd:"" help:"Give up what services have refused for good."`
 }

@@ -21,7 +21,7 @@ type cli struct {
 	User    userCmd    `cmd:"" help:"Add, list and change users."`
 	Session sessionCmd `cmd:"" help:"List and end sessions."`
 	Client  clientCmd  `cmd:"" help:"Add, list and remove services that check tokens, or are told of logouts."`
-	Outbox  outboxCmd  `cmd:"" help:"Look at what services are still to be told of ended sessions."`
+	Outbox  outboxCmd  `cmd:"" help:"See which ended sessions services have not been told of, and try again."`
 	Keys    keysCmd    `cmd:"" help:"List and rotate the keys that sign tokens."`
 	Log     logCmd     `cmd:"" help:"Check a log for changes."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`
@@ -34,7 +34,7 @@ type options struct {
 	Store      string          `default:"sqlite:counterfoil.db" env:"COUNTERFOIL_STORE" placeholder:"STORE" help:"Where sessions are kept: sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, redis://USER:PASSWORD@HOST, or memory:. Default: sqlite:counterfoil.db. Give what holds a password by the variable: others on this machine see flags (${env})."`
 	Accounts   string          `env:"COUNTERFOIL_ACCOUNTS" placeholder:"STORE" help:"Where users are kept: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE. Default: the store, where it is SQL, else sqlite:counterfoil.db (${env})."`
 	SecretFile string          `env:"COUNTERFOIL_SECRET_FILE" placeholder:"PATH" help:"What encrypts the signing keys. Made where it is missing. Servers on one store share it. Default: counterfoil.secret beside the database, or in the working directory where that is no file (${env})."`
-	Config     kong.ConfigFlag `env:"COUNTERFOIL_CONFIG" placeholder:"PATH" help:"A file with lines such as listen = localhost:8080, under the names of these flags (${env})."`
+	Config     kong.ConfigFlag `env:"COUNTERFOIL_CONFIG" placeholder:"PATH" help:"A file with lines such as listen=localhost:8080, under the names of these flags (${env})."`
 }
 
 // A usageError is a mistake in how the program was called. It exits with 2.

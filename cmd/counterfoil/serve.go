@@ -20,7 +20,7 @@ import (
 
 type serveCmd struct {
 	Listen          string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one. Default: localhost:8080 (${env})."`
-	PublicURL       string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http:// and the listen address (${env})."`
+	PublicURL       string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http://localhost and the port (${env})."`
 	InsecureHTTP    bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
 	Bound           time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
 	Canary          time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it, a second or more; /readyz tells. Default: never (${env})."`
@@ -29,11 +29,11 @@ type serveCmd struct {
 	Lifetime        time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
 	MaxSessions     int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
 	ReceiverNetwork []netip.Prefix `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
-	Resource        []string       `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, beside this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
+	Resource        []string       `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, besides this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
 	StatusList      bool           `env:"COUNTERFOIL_STATUS_LIST" help:"Give access tokens a place in a list at /v1/status/ that shows whose sessions have ended (${env})."`
 	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For, and whose word about what they ask /auth about, is believed (${env})."`
 
-	AppOrigin      []string `env:"COUNTERFOIL_APP_ORIGIN" placeholder:"URL" help:"A site behind the front door that a login may lead back to, besides the public URL; may come again (${env}, with commas)."`
+	AppOrigin      []string `env:"COUNTERFOIL_APP_ORIGIN" placeholder:"URL" help:"A site behind the front door that a login may lead back to, besides the public URL. Repeat it, or put a comma between (${env})."`
 	CookieDomain   string   `env:"COUNTERFOIL_COOKIE_DOMAIN" placeholder:"DOMAIN" help:"Share the login with every host of a domain: each of them can then take sessions over (${env})."`
 	IdentityToken  bool     `env:"COUNTERFOIL_IDENTITY_TOKEN" help:"Give sites behind the front door a signed word about who asks, in X-Auth-Token (${env})."`
 	AmbiguousPaths bool     `env:"COUNTERFOIL_AMBIGUOUS_PATHS" help:"Let requests through the front door whose path can be read in more than one way, such as with // or %2f (${env})."`
