@@ -47,7 +47,7 @@ fuzz:
 	./scripts/fuzz.sh $(FUZZTIME)
 
 # Everything side by side with the libraries that one would take instead: a
-# quarter of an hour, on a machine that does nothing else. It writes
+# little less than half an hour, on a machine that does nothing else. It writes
 # docs/performance.md and the README's figures. For a first look:
 # make bench BENCH=-quick
 # (Two SQLite drivers want one name there; we need none for ours.)

@@ -653,3 +653,24 @@ func (f *forgetfulStore) End(ctx context.Context, id store.SID, retain time.Dura
 	}
 	return f.Store.End(ctx, id, retain)
 }
+
+// A node to which nothing has happened for a while, whether it is between two
+// beats or was stopped, knows no time but an old one. A token that was issued
+// since is none from the future.
+func TestANewTokenOnAnIdleNode(t *testing.T) {
+	for _, bound := range []time.Duration{2 * time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			nodes := newNodes(t, 2, silentStore{newMemory()}, counterfoil.Config{Bound: bound})
+			for range 10 {
+				time.Sleep(bound/3 + time.Second)
+				token := nodes[0].user("john").me().Token
+				if status := nodes[1].statusOfToken(token); status != 200 {
+					t.Errorf("with a bound of %v: %d", bound, status)
+				}
+				if _, err := nodes[1].Introspect(t.Context(), token); err != nil {
+					t.Errorf("with a bound of %v: %v", bound, err)
+				}
+			}
+		})
+	}
+}

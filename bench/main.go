@@ -50,7 +50,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	only := flag.String("only", "", "the groups to run, as a regular expression (default all)")
-	rounds := flag.Int("rounds", 9, "how often each case is measured")
+	rounds := flag.Int("rounds", 5, "how often each case is measured")
 	quick := flag.Bool("quick", false, "a first look: short rounds and small data sets")
 	file := flag.String("report", "", "the Markdown file to write; its plots go to img beside it")
 	readme := flag.String("readme", "", "the README whose figures to write")

@@ -115,7 +115,7 @@ func (f *Follower) beats(ctx context.Context) {
 	for ctx.Err() == nil {
 		begun := f.view.clock.now()
 		err := f.Beat(ctx)
-		wait := interval - (f.view.clock.now() - begun)
+		wait := f.untilNext(interval) - (f.view.clock.now() - begun)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -135,6 +135,19 @@ func (f *Follower) beats(ctx context.Context) {
 		f.lapse(err, wait)
 		f.pause(ctx, wait)
 	}
+}
+
+// leastPause bounds how often a proof is asked for that is nearly too old.
+const leastPause = 50 * time.Millisecond
+
+// untilNext is how long to wait for the next beat: less than usual where the
+// lease is shorter, since the bound of the node that is followed is.
+func (f *Follower) untilNext(interval time.Duration) time.Duration {
+	left := f.view.Status().Left
+	if left <= 0 {
+		return interval
+	}
+	return min(interval, max(left/(beatsPerBound-1), min(interval/8, leastPause)))
 }
 
 // leastPatience is how long a beat is waited for at least, as a part of the

@@ -78,7 +78,7 @@ func (s *Server) routes() http.Handler {
 
 	// Services that fetch events of ended sessions.
 	group(s.pollers, map[string]http.HandlerFunc{
-		"POST /v1/events/poll": s.pollEvents,
+		"POST /v1/events/poll": s.untilDrain(s.pollEvents),
 	})
 
 	return s.withHeaders(s.withRecovery(s.withUnmatched(mux)))

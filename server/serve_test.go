@@ -8,6 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/counterfoil/counterfoil/server"
+	clients "github.com/counterfoil/counterfoil/server/client"
+	"github.com/counterfoil/counterfoil/store/memory"
 )
 
 // TestDrain: a request that is under way when the server is told to stop is
@@ -45,4 +49,37 @@ func TestDrain(t *testing.T) {
 		t.Errorf("it is answered with %s", answer.Status)
 	}
 	stopped.Wait()
+}
+
+// TestDrainEndsPolls: who waits for events is answered when the server is told to
+// stop, and holds nobody up.
+func TestDrainEndsPolls(t *testing.T) {
+	sessions := memory.New(memory.Config{})
+	t.Cleanup(func() { check(t, sessions.Close()) })
+	siem, secret, err := clients.Add(t.Context(), sessions, clients.Client{Name: "siem", Can: []clients.Capability{clients.Poll}})
+	check(t, err)
+	s := openSite(t, func(c *server.Config) { c.Sessions.Store = sessions })
+	s.secrets.add(secret)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	check(t, err)
+	defer connection.Close()
+	r, err := http.NewRequest("POST", s.url+"/v1/events/poll", strings.NewReader(`{}`))
+	check(t, err)
+	r.SetBasicAuth(siem.ID, secret)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Expect", "100-continue")
+	check(t, r.Write(connection))
+	answers := bufio.NewReader(connection)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v: the body is not read", line, err)
+	}
+	_, err = answers.ReadString('\n') // the empty line behind it
+	check(t, err)
+	s.stop() // returns when every request is answered, or cut off
+	answer, err := http.ReadResponse(answers, nil)
+	check(t, err)
+	defer answer.Body.Close()
+	if answer.StatusCode != 200 && answer.StatusCode != 503 { // if the events were just being read
+		t.Errorf("it is answered with %s", answer.Status)
+	}
 }

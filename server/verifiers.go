@@ -93,8 +93,9 @@ func (s *Server) auditClient(r *http.Request, id string) {
 		slog.String("path", r.URL.Path))
 }
 
-// untilDrain ends a stream when the server is told to stop: it would go on for
-// as long as the client likes.
+// untilDrain ends a stream, or a wait for events, when the server is told to
+// stop: it would go on for as long as the client likes, or longer than the
+// server waits.
 func (s *Server) untilDrain(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithCancel(r.Context())

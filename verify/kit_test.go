@@ -36,12 +36,13 @@ type issuer struct {
 	network  *pipenet.Network
 	down     atomic.Bool   // refuses every request
 	hold     time.Duration // of the node
+	bound    time.Duration // likewise
 	stopNode func()        // ends the node's follower and its hub, as if the process had
 	feed     atomic.Pointer[http.Handler]
 }
 
 func newIssuer(t testing.TB) *issuer {
-	i := &issuer{t: t, store: memory.New(memory.Config{}), network: pipenet.New(), hold: 12 * time.Minute}
+	i := &issuer{t: t, store: memory.New(memory.Config{}), network: pipenet.New(), hold: 12 * time.Minute, bound: bound}
 	var err error
 	i.sessions, err = counterfoil.New(counterfoil.Config{Store: i.store, PublicURL: issuerURL, Logger: discard})
 	check(t, err)
@@ -66,7 +67,7 @@ var unfollowed = feed.NewView(feed.Config{Bound: bound, Hold: time.Minute})
 
 // startNode begins a node anew, as a restart does.
 func (i *issuer) startNode() {
-	view := feed.NewView(feed.Config{Bound: bound, Hold: i.hold})
+	view := feed.NewView(feed.Config{Bound: i.bound, Hold: i.hold})
 	follower := feed.NewFollower(view, feed.FromStore(i.store), discard)
 	hub := feed.NewHub(view, follower)
 	handler := hub.Handler(func(r *http.Request) bool {

@@ -245,3 +245,50 @@ func TestATokenThatLivesTooLong(t *testing.T) {
 		})
 	}
 }
+
+// Config.Bound: "Where the issuer's own bound is shorter, that counts".
+func TestAnIssuerWithAShorterBound(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		i := newIssuer(t)
+		v := i.readyVerifier(func(c *verify.Config) { c.Policy, c.Bound = verify.Strict, time.Minute })
+		token := i.logIn()
+		for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(100 * time.Millisecond) {
+			if _, err := v.Check(t.Context(), token); err != nil {
+				t.Fatalf("after %v: %v", time.Since(begun), err)
+			}
+		}
+	})
+}
+
+// A verifier to which nothing has happened for a while knows no time but an old
+// one. A token that was issued since is none from the future.
+func TestANewTokenOnAnIdleVerifier(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		policy verify.Policy
+		stop   bool
+		want   error
+	}{
+		{"between two beats", verify.Strict, false, nil},
+		{"the hub is stopped, and Introspect asks", verify.Introspect, true, nil},
+		{"the hub is stopped, and Strict can't tell", verify.Strict, true, verify.ErrUnavailable},
+	} {
+		inBubble(t, func(t *testing.T) {
+			i := newIssuer(t)
+			i.stopNode()
+			i.bound = time.Minute
+			i.startNode()
+			v := i.readyVerifier(func(config *verify.Config) { config.Policy, config.Bound = c.policy, time.Minute })
+			if c.stop {
+				i.stopNode()
+				time.Sleep(time.Minute)
+			}
+			for range 10 {
+				time.Sleep(10 * time.Second)
+				if _, err := v.Check(t.Context(), i.logIn()); !errors.Is(err, c.want) {
+					t.Errorf("%s: %v", c.why, err)
+				}
+			}
+		})
+	}
+}

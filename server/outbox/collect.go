@@ -13,6 +13,10 @@ const (
 	collectInterval = time.Second
 	collectBatch    = 500 // entries of the log in one transaction
 
+	// maxNoted bounds the messages of a transaction, unless one entry alone makes
+	// more: it has 10 seconds, and those who log in wait for it on SQLite.
+	maxNoted = 5000
+
 	// maxWaiting bounds the messages that wait for one receiver. More are not
 	// noted, and the log says so: a receiver that was down for so many logouts
 	// has to start its sessions afresh.
@@ -55,8 +59,18 @@ func (o *Outbox) collect(ctx context.Context) (more bool, err error) {
 	if err != nil || len(news.Entries) == 0 {
 		return false, err
 	}
-	last := news.Entries[len(news.Entries)-1]
-	return last.Cursor != news.Head, o.note(ctx, place, last.Cursor, news.Entries)
+	receivers, err := o.config.Receivers(ctx) // after the log: who registers before a session ends is told
+	if err != nil {
+		return false, err
+	}
+	entries := news.Entries[:min(len(news.Entries), batchFor(receivers))]
+	last := entries[len(entries)-1]
+	return last.Cursor != news.Head, o.note(ctx, receivers, place, last.Cursor, entries)
+}
+
+// batchFor is how many entries are noted in one transaction.
+func batchFor(receivers []Receiver) int {
+	return max(min(collectBatch, maxNoted/max(len(receivers), 1)), 1)
 }
 
 // collectSnapshot notes everything that the log holds. Its first pieces leave
@@ -66,26 +80,27 @@ func (o *Outbox) collectSnapshot(ctx context.Context, place store.Cursor) (bool,
 	if err != nil {
 		return false, err
 	}
-	for len(news.Entries) > collectBatch {
-		if err := o.note(ctx, place, place, news.Entries[:collectBatch]); err != nil {
-			return false, err
-		}
-		news.Entries = news.Entries[collectBatch:]
-	}
-	return false, o.note(ctx, place, news.Head, news.Entries)
-}
-
-// note writes the messages down that follow from entries, and that the log was
-// read from one place to another.
-//
-// Error: errMoved where another server has read on from the first place.
-func (o *Outbox) note(ctx context.Context, from, to store.Cursor, entries []store.Entry) error {
 	receivers, err := o.config.Receivers(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
+	batch := batchFor(receivers)
+	for len(news.Entries) > batch {
+		if err := o.note(ctx, receivers, place, place, news.Entries[:batch]); err != nil {
+			return false, err
+		}
+		news.Entries = news.Entries[batch:]
+	}
+	return false, o.note(ctx, receivers, place, news.Head, news.Entries)
+}
+
+// note writes the messages for the receivers down that follow from entries, and
+// that the log was read from one place to another.
+//
+// Error: errMoved where another server has read on from the first place.
+func (o *Outbox) note(ctx context.Context, receivers []Receiver, from, to store.Cursor, entries []store.Entry) error {
 	added := 0
-	err = o.db.Write(ctx, []string{subject}, func(tx *database.Tx) error {
+	err := o.db.Write(ctx, []string{subject}, func(tx *database.Tx) error {
 		added = 0
 		place, err := readPlace(ctx, tx.Conn)
 		if err != nil {

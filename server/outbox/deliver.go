@@ -21,7 +21,7 @@ const (
 	firstPause   = time.Second     // after the first failure, then twice as long each time
 	longestPause = 5 * time.Minute // of a receiver that can't be reached
 
-	maxRefusals = 12                 // of one message, over an hour or so: then it is dead
+	maxRefusals = 12                 // of one message, over a quarter of an hour or more: then it is dead
 	maxAge      = 3 * 24 * time.Hour // of a message that is not taken: then it is dead
 )
 
@@ -171,10 +171,10 @@ func (o *Outbox) postOne(ctx context.Context, r Receiver, m Message) error {
 		return o.putBack(mark, r, m)
 	case errors.As(err, &refused):
 		o.reached(r)
-		return o.fail(mark, m, delay(m.Attempts), m.Attempts+1 >= maxRefusals, err)
+		return o.fail(mark, m, 1, delay(m.Refusals), err)
 	default:
 		o.unreachable(ctx, r, err)
-		return o.fail(mark, m, o.leftAlone(r), false, err)
+		return o.fail(mark, m, 0, o.leftAlone(r), err)
 	}
 }
 
@@ -184,19 +184,19 @@ func (o *Outbox) putBack(ctx context.Context, r Receiver, m Message) error {
 	return err
 }
 
-// fail notes that a message was not taken. It is dead where it was refused too
-// often, or is too old.
-func (o *Outbox) fail(ctx context.Context, m Message, wait time.Duration, dead bool, cause error) error {
+// fail notes that a message was not taken, and whether that was one more refusal.
+// It is dead where it was refused too often, or is too old.
+func (o *Outbox) fail(ctx context.Context, m Message, refusals int, wait time.Duration, cause error) error {
 	now, err := o.db.Now(ctx)
 	if err != nil {
 		return err
 	}
 	flag := 0
-	if dead || now.Sub(m.Since) > maxAge {
+	if m.Refusals+refusals >= maxRefusals || now.Sub(m.Since) > maxAge {
 		flag = 1
 		o.log.ErrorContext(ctx, "a receiver was not told of an ended session, and will not be unless an operator replays it", "client", m.Client, "way", string(m.Way), "session", m.Session, "error", cause)
 	}
-	_, err = o.db.Exec(ctx, sqlFailed, database.Millis(now.Add(wait)), flag, cause.Error(), m.Seq)
+	_, err = o.db.Exec(ctx, sqlFailed, refusals, database.Millis(now.Add(wait)), flag, cause.Error(), m.Seq)
 	return err
 }
 

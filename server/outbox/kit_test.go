@@ -83,16 +83,12 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 func (w *world) outbox(edit ...func(*Config)) *Outbox {
 	w.t.Helper()
 	c := Config{
-		Log: w.sessions,
-		Receivers: func(context.Context) ([]Receiver, error) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return slices.Clone(w.receivers), nil
-		},
-		Issuer:  issuer,
-		Sign:    w.sign,
-		Allowed: loopback,
-		Logger:  slog.New(slog.DiscardHandler),
+		Log:       w.sessions,
+		Receivers: func(context.Context) ([]Receiver, error) { return w.list(), nil },
+		Issuer:    issuer,
+		Sign:      w.sign,
+		Allowed:   loopback,
+		Logger:    slog.New(slog.DiscardHandler),
 	}
 	for _, e := range edit {
 		e(&c)
@@ -127,6 +123,12 @@ func (w *world) tell(r ...Receiver) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.receivers = r
+}
+
+func (w *world) list() []Receiver {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.receivers)
 }
 
 // end begins n sessions and ends them, and returns their ids.

@@ -20,6 +20,7 @@ type Message struct {
 	Ended    time.Time // as well as is known: when the log was read
 	Since    time.Time // it waits: since it was noted, or replayed
 	Attempts int
+	Refusals int       // attempts that the receiver answered with a no
 	Due      time.Time // when it is tried next, if it is not dead
 	Dead     bool      // an operator has to look at it
 	Error    string    // of the latest attempt; no secret is in it
@@ -45,7 +46,7 @@ func readMessages(into *[]Message) func(database.Scanner) error {
 	return func(scan database.Scanner) error {
 		var m Message
 		var ended, since, due, dead int64
-		err := scan(&m.Seq, &m.ID, &m.Client, &m.Way, &m.Session, &ended, &since, &m.Attempts, &due, &dead, &m.Error)
+		err := scan(&m.Seq, &m.ID, &m.Client, &m.Way, &m.Session, &ended, &since, &m.Attempts, &m.Refusals, &due, &dead, &m.Error)
 		m.Ended, m.Since = database.FromMillis(ended), database.FromMillis(since)
 		m.Due, m.Dead = database.FromMillis(due), dead != 0
 		*into = append(*into, m)

@@ -47,6 +47,18 @@ func (o *Outbox) forgetGone(ctx context.Context) error {
 		client string
 		way    Way
 	}
+	// In this order: who is in the database and is not registered later is gone,
+	// and not new.
+	var told []receiver
+	err := o.db.Each(ctx, func(scan database.Scanner) error {
+		var r receiver
+		err := scan(&r.client, &r.way)
+		told = append(told, r)
+		return err
+	}, sqlReceivers)
+	if err != nil {
+		return err
+	}
 	receivers, err := o.config.Receivers(ctx)
 	if err != nil {
 		return err
@@ -55,17 +67,13 @@ func (o *Outbox) forgetGone(ctx context.Context) error {
 	for _, r := range receivers {
 		here[receiver{r.Client, r.Way}] = true
 	}
-	var told []receiver
-	err = o.db.Each(ctx, func(scan database.Scanner) error {
-		var r receiver
-		err := scan(&r.client, &r.way)
-		told = append(told, r)
-		return err
-	}, sqlReceivers)
 	for _, r := range told {
-		if err == nil && !here[r] {
-			_, err = o.db.Exec(ctx, sqlForget, r.client, r.way)
+		if here[r] {
+			continue
+		}
+		if _, err := o.db.Exec(ctx, sqlForget, r.client, r.way); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }

@@ -222,6 +222,10 @@ func TestMayCall(t *testing.T) {
 		{"64:ff9b::7f00:1", false, "loopback behind NAT64"},
 		{"2002:7f00:1::", false, "loopback behind 6to4"},
 		{"2001:0:1::1", false, "Teredo"},
+		{"::ffff:0:127.0.0.1", false, "loopback behind a stateless translator"},
+		{"::7f00:1", false, "loopback, as IPv6 was first to carry it"},
+		{"3fff::1", false, "documentation"},
+		{"5f00::1", false, "segments of a route"},
 		{"fec0::1", false, "site-local"},
 	} {
 		if err := p.mayCall(netip.MustParseAddr(c.address)); (err == nil) != c.may {
@@ -339,7 +343,7 @@ func TestDeadMessages(t *testing.T) {
 		o := w.outbox()
 		ended := w.end(1)
 		check(t, o.collectAll(t.Context()))
-		_, err := o.db.Exec(t.Context(), `UPDATE outbox_message SET attempts = $1`, maxRefusals-1)
+		_, err := o.db.Exec(t.Context(), `UPDATE outbox_message SET attempts = $1, refusals = $1`, maxRefusals-1)
 		check(t, err)
 		stop := w.run(o)
 		dead := func() []Message {
@@ -405,6 +409,77 @@ func TestForgetsWhoIsGone(t *testing.T) {
 		check(t, err)
 		if len(messages) != 2 || messages[0].Client != "c_here" || messages[1].Client != "c_here" {
 			t.Errorf("left: %+v", messages)
+		}
+	})
+}
+
+// A transaction has time for so many messages, and others wait for it.
+func TestNotesAFewThousandAtATime(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		var all []Receiver
+		for n := range maxNoted / 50 {
+			all = append(all, Receiver{fmt.Sprint("c_", n), Poll, ""})
+		}
+		w.tell(all...)
+		o := w.outbox()
+		w.end(60)
+		for _, want := range []int{maxNoted, 60 * len(all)} {
+			more, err := o.collect(t.Context())
+			check(t, err)
+			var noted int
+			check(t, o.db.One(t.Context(), database.Into(&noted), `SELECT count(*) FROM outbox_message`))
+			if noted != want || more != (want == maxNoted) {
+				t.Errorf("%d messages are noted, more to come: %v; want %d", noted, more, want)
+			}
+		}
+	})
+}
+
+// A client that is registered, and told of something, while the list is read.
+func TestForgetsNobodyWhoIsNew(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		o := w.outbox()
+		o.config.Receivers = func(context.Context) ([]Receiver, error) {
+			list := w.list()
+			w.tell(Receiver{"c_new", Poll, ""})
+			w.end(1)
+			check(t, w.outbox().collectAll(t.Context()))
+			return list, nil
+		}
+		check(t, o.forgetGone(t.Context()))
+		messages, err := o.List(t.Context(), 0, false, 10)
+		check(t, err)
+		if len(messages) != 1 || messages[0].Client != "c_new" {
+			t.Errorf("left: %+v", messages)
+		}
+	})
+}
+
+// why: "A message that is refused again and again is dead": that its receiver
+// was away for long is no refusal.
+func TestAnOutageIsNoRefusal(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		in := newInbox(t)
+		in.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+		r := Receiver{"c_app", Push, in.URL}
+		w.tell(r)
+		o := w.outbox()
+		w.end(1)
+		check(t, o.collectAll(t.Context()))
+		message := func() Message {
+			messages, err := o.List(t.Context(), 0, false, 10)
+			check(t, err)
+			return messages[0]
+		}
+		for range maxRefusals {
+			o.reached(r) // its pause is over
+			check(t, o.postOne(t.Context(), r, message()))
+		}
+		in.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }) // it is about to start
+		o.reached(r)
+		check(t, o.postOne(t.Context(), r, message()))
+		if m := message(); m.Dead {
+			t.Errorf("it is dead after one refusal: %+v", m)
 		}
 	})
 }

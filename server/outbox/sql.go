@@ -24,6 +24,7 @@ CREATE TABLE outbox_message (
 	ended    INTEGER NOT NULL,
 	since    INTEGER NOT NULL, -- it waits
 	attempts INTEGER NOT NULL,
+	refusals INTEGER NOT NULL, -- attempts that were answered with a no
 	due      INTEGER NOT NULL, -- not before that
 	dead     INTEGER NOT NULL, -- 1: it waits for an operator
 	error    TEXT    NOT NULL  -- of the latest attempt
@@ -51,6 +52,7 @@ CREATE TABLE counterfoil.outbox_message (
 	ended    BIGINT NOT NULL,
 	since    BIGINT NOT NULL, -- it waits
 	attempts BIGINT NOT NULL,
+	refusals BIGINT NOT NULL, -- attempts that were answered with a no
 	due      BIGINT NOT NULL, -- not before that
 	dead     BIGINT NOT NULL, -- 1: it waits for an operator
 	error    TEXT   NOT NULL  -- of the latest attempt
@@ -64,11 +66,11 @@ const (
 	sqlSetPlace = `INSERT INTO outbox_place (one, pos, id) VALUES (1, $1, $2)
 		ON CONFLICT (one) DO UPDATE SET pos = excluded.pos, id = excluded.id`
 
-	sqlAdd = `INSERT INTO outbox_message (jti, client, way, session, ended, since, attempts, due, dead, error)
-		VALUES ($1, $2, $3, $4, $5, $5, 0, $5, 0, '') ON CONFLICT (jti) DO NOTHING`
+	sqlAdd = `INSERT INTO outbox_message (jti, client, way, session, ended, since, attempts, refusals, due, dead, error)
+		VALUES ($1, $2, $3, $4, $5, $5, 0, 0, $5, 0, '') ON CONFLICT (jti) DO NOTHING`
 	sqlWaiting = `SELECT count(*) FROM (SELECT 1 FROM outbox_message WHERE client = $1 AND way = $2 AND dead = 0 LIMIT $3) AS waiting`
 
-	sqlColumns = `SELECT seq, jti, client, way, session, ended, since, attempts, due, dead, error FROM outbox_message `
+	sqlColumns = `SELECT seq, jti, client, way, session, ended, since, attempts, refusals, due, dead, error FROM outbox_message `
 
 	sqlDue    = sqlColumns + `WHERE client = $1 AND way = $2 AND dead = 0 AND due <= $3 ORDER BY due, seq LIMIT $4`
 	sqlIsDue  = `SELECT EXISTS (SELECT 1 FROM outbox_message WHERE client = $1 AND way = $2 AND dead = 0 AND due <= $3)`
@@ -76,13 +78,13 @@ const (
 	sqlPut    = `UPDATE outbox_message SET due = $1 WHERE seq = $2`
 
 	sqlTaken   = `DELETE FROM outbox_message WHERE jti = $1 AND client = $2 AND way = $3`
-	sqlFailed  = `UPDATE outbox_message SET attempts = attempts + 1, due = $1, dead = $2, error = $3 WHERE seq = $4`
-	sqlRefused = `UPDATE outbox_message SET attempts = attempts + 1, dead = 1, error = $1 WHERE jti = $2 AND client = $3 AND way = $4`
+	sqlFailed  = `UPDATE outbox_message SET attempts = attempts + 1, refusals = refusals + $1, due = $2, dead = $3, error = $4 WHERE seq = $5`
+	sqlRefused = `UPDATE outbox_message SET attempts = attempts + 1, refusals = refusals + 1, dead = 1, error = $1 WHERE jti = $2 AND client = $3 AND way = $4`
 
 	sqlReceivers = `SELECT DISTINCT client, way FROM outbox_message`
 	sqlForget    = `DELETE FROM outbox_message WHERE client = $1 AND way = $2`
 
 	sqlList   = sqlColumns + `WHERE seq > $1 AND dead >= $2 ORDER BY seq LIMIT $3`
-	sqlReplay = `UPDATE outbox_message SET dead = 0, attempts = 0, due = $1, since = $1 WHERE dead = 1`
+	sqlReplay = `UPDATE outbox_message SET dead = 0, attempts = 0, refusals = 0, due = $1, since = $1 WHERE dead = 1`
 	sqlDrop   = `DELETE FROM outbox_message WHERE dead = 1`
 )
