@@ -84,6 +84,7 @@ func (m *Manager) sign(ctx context.Context, s *store.Session, resource string) (
 		AuthTime:  s.AuthTime,
 		IssuedAt:  s.AsOf,
 		Expires:   expires,
+		Status:    m.statusOf(s.ID),
 	}, m.now())
 	if err != nil {
 		return AccessToken{}, err

@@ -89,6 +89,12 @@ type Config struct {
 	// accepted here, nor by another of them.
 	Resources []string
 
+	// StatusLists gives access tokens a status claim, which names a place in a
+	// list of [Manager.StatusList] (draft-ietf-oauth-status-list-20). It takes a
+	// PublicURL, below which the lists are found. Nodes on one store share it.
+	// Sessions that were begun without it get no such claim.
+	StatusLists bool
+
 	// CookiesOnly leaves the Authorization header to the application: no
 	// bearer token is accepted.
 	CookiesOnly bool
@@ -237,6 +243,9 @@ func (c *Config) check() error {
 	}
 	if err := c.checkPublicURL(); err != nil {
 		return err
+	}
+	if c.StatusLists && c.PublicURL == "" {
+		return errors.New("counterfoil: StatusLists: set PublicURL, so that tokens can say where the lists are")
 	}
 	return c.checkCookieDomain()
 }

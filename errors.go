@@ -157,6 +157,7 @@ var problems = []struct {
 	{ErrResource, "resource", 400, "There are no access tokens for this resource."},
 	{ErrEnded, "ended", 401, "Your session has ended. Log in again."},
 	{ErrSuperseded, "superseded", 401, "Your sessions were ended while you logged in. Log in again."},
+	{errNoList, "not-found", 404, "There is no such status list."},
 	{ErrNotFound, "not-found", 404, "There is no such session."},
 	{ErrConflict, "conflict", 409, "Too many changes at the same time. Try again."},
 	{ErrTooLarge, "too-large", 413, "That is too large to be kept."},

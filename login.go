@@ -150,7 +150,11 @@ func (m *Manager) Rotate(ctx context.Context) error {
 // new id and secret. Called with x.mu held.
 func (x *exchange) replace(ctx context.Context, record store.Session, c store.Creation) error {
 	m, old := x.m, x.session().record.ID
-	cookie := cookieValue{id: store.NewSID(m.now()), secret: newSecret()}
+	id, err := m.newSID(ctx)
+	if err != nil {
+		return err
+	}
+	cookie := cookieValue{id: id, secret: newSecret()}
 	record.ID, record.Secret = cookie.id, cookie.secret.digest()
 	c.Session, c.Replaces = record, old
 	created, err := m.create(ctx, c)

@@ -41,6 +41,9 @@ type Manager struct {
 	touches  touches
 	watchers watchers
 
+	places   places   // of this manager's status list
+	statuses statuses // in everybody's: see status.go
+
 	background context.Context // ends with Close
 	stop       context.CancelFunc
 	work       sync.WaitGroup
@@ -72,6 +75,7 @@ func New(c Config) (*Manager, error) {
 	for _, origin := range c.Origins {
 		m.origins[origin] = true
 	}
+	m.places = newPlaces()
 	m.touches.wake = make(chan struct{}, 1)
 	m.watchers.wake = make(chan struct{}, 1)
 	m.background, m.stop = context.WithCancel(context.Background())
@@ -124,7 +128,7 @@ func (m *Manager) startWork(ctx context.Context) {
 		return false
 	})
 	m.work.Go(func() { m.checkWatchers(ctx) })
-	if !m.asks {
+	if !m.asks || m.config.StatusLists {
 		m.follow()
 	}
 	if m.config.Canary > 0 {

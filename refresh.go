@@ -94,7 +94,11 @@ func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, er
 	if err := m.checkResource(c.Resource); err != nil {
 		return Grant{}, err
 	}
-	first := refreshToken{id: store.NewSID(m.now()), secret: newSecret()}
+	id, err := m.newSID(ctx)
+	if err != nil {
+		return Grant{}, err
+	}
+	first := refreshToken{id: id, secret: newSecret()}
 	rand.Read(first.family[:])
 	record, life := m.newLogin(&l)
 	record.ID, record.Persistent = first.id, false

@@ -167,6 +167,28 @@ func (s *set) prune(now time.Time) {
 	}
 }
 
+// all yields every id in the set, under the lock of its shard.
+func (s *set) all(yield func(store.SID) bool) {
+	for i := range s.shards {
+		if !s.shards[i].all(yield) {
+			return
+		}
+	}
+}
+
+func (sh *shard) all(yield func(store.SID) bool) bool {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for _, b := range sh.buckets {
+		for _, id := range b.slots {
+			if !id.IsZero() && !yield(id) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // entries returns everything in the set, as log entries without a place. Each
 // expires when its bucket does: a little late, never early.
 func (s *set) entries() []store.Entry {

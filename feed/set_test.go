@@ -2,6 +2,7 @@ package feed
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -242,5 +243,30 @@ func BenchmarkSetGrowth(b *testing.B) {
 			longest = max(longest, time.Since(begun))
 		}
 		b.ReportMetric(float64(longest.Microseconds()), "µs-longest")
+	}
+}
+
+func TestSetYieldsAllThatItHolds(t *testing.T) {
+	s, want := newSet(10_000), map[store.SID]bool{}
+	for i := range 5000 {
+		id := store.NewSID(noon)
+		want[id] = true
+		s.add(id, noon.Add(time.Duration(i%60)*time.Minute))
+	}
+	got := map[store.SID]bool{}
+	for id := range s.all {
+		got[id] = true
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("yields %d ids, holds %d", len(got), len(want))
+	}
+	n := 0
+	for range s.all {
+		if n++; n == 3 {
+			break // and no lock is held any more
+		}
+	}
+	if n != 3 || !s.add(store.NewSID(noon), noon) {
+		t.Errorf("yields %d after it was told to stop", n)
 	}
 }

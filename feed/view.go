@@ -3,6 +3,7 @@ package feed
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -156,6 +157,11 @@ func (c Check) Proved() time.Time { return c.lease.proved }
 
 // Ended reports whether the session is known to have ended, by itself.
 func (v *View) Ended(id store.SID) bool { return v.set.contains(id) }
+
+// EndedSessions yields every session that Ended is true of; one that ended twice it
+// may yield twice. It reads parts of the view under a lock: be quick. A million
+// take some 20 ms.
+func (v *View) EndedSessions() iter.Seq[store.SID] { return v.set.all }
 
 // Cut is the store's time at which everybody's sessions were last ended, as far
 // as is known; zero: never. Of what began up to then ask the store, or refuse

@@ -28,7 +28,7 @@ import (
 
 const orders = "https://orders.example.com"
 
-// openOAuth is a site with tokens for orders, too, and its store.
+// openOAuth is a site with tokens for orders, too, and status lists, and its store.
 func openOAuth(t *testing.T) (*site, store.Store) {
 	t.Helper()
 	sessions := memory.New(memory.Config{})
@@ -36,6 +36,7 @@ func openOAuth(t *testing.T) (*site, store.Store) {
 	return openSite(t, func(c *server.Config) {
 		c.Sessions.Store = sessions
 		c.Sessions.Resources = []string{orders}
+		c.Sessions.StatusLists = true
 	}), sessions
 }
 

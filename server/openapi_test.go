@@ -248,6 +248,7 @@ func TestOpenAPIOperations(t *testing.T) {
 		try(nobody, "GET", path, nil, "")
 	}
 	login := decode[grant](t, try(nobody, "POST", "/v1/login", jsonHeader, `{"username":"john","password":"`+password+`"}`))
+	try(nobody, "GET", statusPath(t, login.AccessToken), nil, "")
 	login = decode[grant](t, try(nobody, "POST", "/v1/token", formHeader, "grant_type=refresh_token&refresh_token="+login.RefreshToken))
 	for _, path := range []string{"/v1/session", "/v1/sessions"} {
 		try(nobody, "GET", path, bearer(login.AccessToken), "")

@@ -24,6 +24,7 @@ func (s *Server) routes() http.Handler {
 		"GET /.well-known/oauth-authorization-server": s.wellKnown,
 		"GET " + pages.StaticPath:                     pages.Static(http.HandlerFunc(s.notFound)).ServeHTTP,
 		"GET /v1/openapi.json":                        openAPI,
+		"GET /v1/status/{list}":                       s.sessions.StatusList().ServeHTTP,
 		"GET /auth":                                   s.auth,
 		"/auth":                                       s.auth, // Envoy asks with the method of what it asks about
 		"POST /v1/login":                              s.apiLogin,

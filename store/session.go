@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A SID is a session's public name: 128 bits in the layout of UUID version 7
-// (RFC 9562), so that ids order by time. It stands in tokens, lists and logs,
-// and it opens nothing.
+// A SID is a session's public name: 128 bits in the layout of UUID version 7, or
+// of version 8 where it carries a place in a status list (RFC 9562). Both order
+// by time. It stands in tokens, lists and logs, and it opens nothing.
 type SID [16]byte
 
 // NewSID makes a session id: 48 bits of the time, and 74 random bits.

@@ -126,8 +126,8 @@ func TestOraclesAcceptWhatWeIssue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
-			t.Fatalf("got  %q\nwant %q", got, want)
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Fatalf("got  %+v\nwant %+v", got, want)
 		}
 		for name, oracle := range all {
 			theirs, err := oracle(tok, now)

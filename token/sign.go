@@ -10,8 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxLength is how many bytes a token that we issue has at most.
-const MaxLength = 8 << 10
+const (
+	// MaxLength is how many bytes an access token that we issue has at most.
+	MaxLength = 8 << 10
+
+	// MaxJWTLength is the same for what SignJWT signs: a status list with a
+	// million places, of which any may be taken, has to fit.
+	MaxJWTLength = 256 << 10
+)
 
 // strictBase64 has one spelling for every value: it refuses spare bits at the
 // end that are not zero.
@@ -36,21 +42,21 @@ func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 		return "", errors.New("token: the claims hold invalid UTF-8, an impossible date or too long a list")
 	}
 	key := k.signer(now)
-	return key.sign(key.header, payload)
+	return key.sign(key.header, payload, MaxLength)
 }
 
 // SignJWT signs another JWT than an access token, such as a logout token or a
 // security event token: typ is what it is (RFC 8725 section 3.11), and payload a
 // JSON object. Nobody takes it for an access token, whatever stands in it: the
 // header differs. It fails for the typ of access tokens, and where the token
-// would exceed [MaxLength].
+// would exceed [MaxJWTLength].
 func (k *Keyring) SignJWT(typ string, payload []byte, now time.Time) (string, error) {
 	if !isType(typ) || strings.EqualFold(typ, accessTokenType) {
 		return "", errors.New("token: the typ of a JWT is a short word, and not that of access tokens")
 	}
 	key := k.signer(now)
 	header := fmt.Sprintf(headerFormat, key.Algorithm, key.ID, typ)
-	return key.sign(strictBase64.EncodeToString([]byte(header)), payload)
+	return key.sign(strictBase64.EncodeToString([]byte(header)), payload, MaxJWTLength)
 }
 
 // isType reports whether a text is a media type without the application/ that
@@ -59,8 +65,8 @@ func isType(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.") == ""
 }
 
-// sign puts a token together and signs it.
-func (k *key) sign(header string, payload []byte) (string, error) {
+// sign puts a token together and signs it, unless it is longer than that.
+func (k *key) sign(header string, payload []byte, most int) (string, error) {
 	tok := make([]byte, 0, len(header)+2*len(payload)+128)
 	tok = append(append(tok, header...), '.')
 	tok = strictBase64.AppendEncode(tok, payload)
@@ -69,8 +75,8 @@ func (k *key) sign(header string, payload []byte) (string, error) {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}
 	tok = strictBase64.AppendEncode(append(tok, '.'), sig)
-	if len(tok) > MaxLength {
-		return "", fmt.Errorf("token: %d bytes are too long: shorten the claims to fit %d", len(tok), MaxLength)
+	if len(tok) > most {
+		return "", fmt.Errorf("token: %d bytes are too long: shorten the claims to fit %d", len(tok), most)
 	}
 	return string(tok), nil
 }

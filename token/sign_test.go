@@ -49,7 +49,43 @@ func TestSignJWT(t *testing.T) {
 			t.Errorf("typ %q: signed %s: %s", typ, tok, why)
 		}
 	}
-	if _, err := keys.SignJWT("JWT", make([]byte, token.MaxLength), start); err == nil {
-		t.Error("a token longer than MaxLength was signed")
+	if _, err := keys.SignJWT("JWT", make([]byte, token.MaxJWTLength), start); err == nil {
+		t.Error("a token longer than MaxJWTLength was signed")
+	}
+}
+
+// draft-ietf-oauth-status-list-20 section 6.2: "The object contains ... idx:
+// REQUIRED ... uri: REQUIRED". Our own checks pass it over.
+func TestSignWritesTheStatus(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := newVerifier(keys)
+	plain := someClaims()
+	for _, c := range []struct {
+		why    string
+		status token.Status
+		want   string // "": no claim
+	}{
+		{"none", token.Status{}, ""},
+		{"an index without a list is no place", token.Status{Index: 7}, ""},
+		{"the first place", token.Status{URI: "https://sessions.example/v1/status/1"}, `{"status_list":{"idx":0,"uri":"https://sessions.example/v1/status/1"}}`},
+		{"another", token.Status{URI: "https://sessions.example/v1/status/4294967295", Index: 1<<20 - 1}, `{"status_list":{"idx":1048575,"uri":"https://sessions.example/v1/status/4294967295"}}`},
+	} {
+		claims := plain
+		claims.Status = c.status
+		tok := sign(t, keys, claims, start)
+		_, payload, _ := segments(tok)
+		text, err := base64.RawURLEncoding.DecodeString(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct{ Status json.RawMessage }
+		if err := json.Unmarshal(text, &got); err != nil || string(got.Status) != c.want {
+			t.Errorf("%s: %v, %s: want %s", c.why, err, got.Status, c.want)
+		}
+		for range 2 { // read, and remembered
+			if read, err := v.Verify(tok, start); err != nil || read.Subject != plain.Subject || read.Status != (token.Status{}) {
+				t.Errorf("%s: %v, %+v", c.why, err, read)
+			}
+		}
 	}
 }

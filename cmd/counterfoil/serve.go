@@ -30,6 +30,7 @@ type serveCmd struct {
 	MaxSessions     int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
 	ReceiverNetwork []netip.Prefix `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
 	Resource        []string       `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, besides this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
+	StatusList      bool           `env:"COUNTERFOIL_STATUS_LIST" help:"Give access tokens a place in a list at /v1/status/ that shows whose sessions have ended (${env})."`
 	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For, and whose word about what they ask /auth about, is believed (${env})."`
 
 	AppOrigin      []string `env:"COUNTERFOIL_APP_ORIGIN" placeholder:"URL" help:"A site behind the front door that a login may lead back to, besides the public URL. Repeat it, or put a comma between (${env})."`
@@ -144,6 +145,7 @@ func (c *serveCmd) sessionsConfig(sessions store.Store, a address, secret *[32]b
 		Bound:        c.Bound,
 		Canary:       c.Canary,
 		Resources:    c.Resource,
+		StatusLists:  c.StatusList,
 	}
 	if c.MaxSessions == 0 {
 		config.MaxSessions = -1 // no limit; there, zero is the default
