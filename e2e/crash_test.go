@@ -57,7 +57,8 @@ func TestKill9UnderLoad(t *testing.T) {
 		check(t, c.err)
 		sum.add(c)
 	}
-	if min(sum.logins, sum.logouts, sum.refreshes, sum.cutOff) < kills/2 {
+	// Most kills hit a login, which takes its time.
+	if min(sum.logins, sum.logouts, sum.refreshes) < kills || sum.cutOff < kills/10 {
 		t.Errorf("too little happened for the test to mean something")
 	}
 	t.Logf("%d kills; acknowledged: %d logins, %d refreshes, %d logouts; cut off: %d refreshes or logouts; turned away: %d logins",
