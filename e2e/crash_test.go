@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	kills     = 50
+	kills     = 30
 	customers = 4  // how many work at once, each with sessions of his own
 	maxOpen   = 8  // sessions that a customer keeps
 	names     = 10 // users that a customer logs in as, in turn

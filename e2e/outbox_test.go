@@ -108,7 +108,7 @@ func npmPackages(t testing.TB, packages ...string) string {
 // of them, again and again, while receivers answer badly. In the end both have
 // been told of every session whose logout was acknowledged.
 func TestKill9LosesNoLogout(t *testing.T) {
-	const sessions, rounds = 120, 12
+	const sessions, rounds = 64, 8
 	site := newSite(t, "john")
 	told := map[string]map[string]bool{"logout": {}, "push": {}} // by way, session
 	var mu sync.Mutex
