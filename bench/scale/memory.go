@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 		what string
 		content
 	}{
-		{"no note", content{idle: lasting}},
+		{withoutNote, content{idle: lasting}},
 		{"with agent and address", content{idle: lasting, values: values, client: true}},
 	} {
 		var f *filled
@@ -139,6 +140,9 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 	return []report.Table{checks, costs}, nil
 }
 
+// withoutNote ends the name of rows whose sessions hold less than the others'.
+const withoutNote = "no note"
+
 // measureSCS fills scs, without and then with a note, and measures requests.
 func measureSCS(p measure.Plan, tb testing.TB, n int, add func(string, report.Kind, int, func() error) error) (report.Row, error) {
 	p.Logf("scale: %s sessions in scs", number(n))
@@ -146,7 +150,7 @@ func measureSCS(p measure.Plan, tb testing.TB, n int, add func(string, report.Ki
 	for _, withNote := range []bool{false, true} {
 		name := named(theirs, number(n))
 		if !withNote {
-			name = named(name, "no note")
+			name = named(name, withoutNote)
 		}
 		s = scsStore{}
 		if err := add(name, report.Peer, n, func() error {
@@ -227,6 +231,9 @@ func cost(p measure.Plan, name string, kind report.Kind, n int, fill func() erro
 		perSession: {(heap-heapBefore)/float64(n) - ids},
 		resident:   {(size-residentBefore)/float64(n) - ids},
 	}}
+	if strings.HasSuffix(name, withoutNote) { // which are compared with their like
+		row.Group = withoutNote
+	}
 	for range max(p.Rounds, 1) {
 		cpu, pauses := collect()
 		row.Samples[gcCPU] = append(row.Samples[gcCPU], float64(cpu))
