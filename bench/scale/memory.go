@@ -108,7 +108,7 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 		content
 	}{
 		{withoutNote, content{idle: lasting}},
-		{"with agent and address", content{idle: lasting, values: values, client: true}},
+		{"agent", content{idle: lasting, values: values, client: true}},
 	} {
 		var f *filled
 		if err := add(named(ours, number(compared), v.what), report.Ours, compared, func() (err error) {
