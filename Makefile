@@ -37,10 +37,11 @@ model-short:
 
 # The commands and the program from outside run without the race detector: in
 # them it would mostly slow the hashing of passwords down. The histories under
-# faults run alone: their processes need the processors.
+# faults run alone: their processes need the processors. Three packages at a time,
+# since many of them wait for disks and time-outs.
 PROGRAMS = ./cmd/counterfoil ./e2e
 unit:
-	go test -race -timeout 12m $$(go list ./... | grep -v -e /internal/faults$$ -e /cmd/counterfoil$$ -e /e2e$$)
+	go test -race -p 3 -timeout 12m $$(go list ./... | grep -v -e /internal/faults$$ -e /cmd/counterfoil$$ -e /e2e$$)
 	go test -timeout 12m $(PROGRAMS)
 	go test -timeout 6m ./internal/faults
 	for module in $(MODULES); do (cd $$module && go test ./...) || exit 1; done
