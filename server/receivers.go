@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/client"
@@ -12,13 +11,13 @@ import (
 )
 
 // openOutbox makes ready to tell clients of ended sessions. The messages are
-// kept beside the users.
+// kept beside the users. It is opened before the sessions, and run after.
 func (s *Server) openOutbox(ctx context.Context, c Config) (err error) {
 	s.outbox, err = outbox.Open(ctx, s.accounts.Database(), outbox.Config{
 		Log:       s.store,
 		Receivers: s.receivers,
-		Issuer:    s.sessions.Issuer(),
-		Sign:      s.sessions.SignJWT,
+		Issuer:    func() string { return s.sessions.Issuer() },
+		Sign:      func(typ string, claims any) (string, error) { return s.sessions.SignJWT(typ, claims) },
 		Allowed:   c.ReceiverNetworks,
 		Logger:    s.log,
 	})
@@ -29,9 +28,7 @@ func (s *Server) openOutbox(ctx context.Context, c Config) (err error) {
 func (s *Server) wakeOutbox(kind counterfoil.EventKind) {
 	switch kind {
 	case counterfoil.LoggedIn, counterfoil.LoggedOut, counterfoil.SessionsEnded, counterfoil.TokenReused:
-		if s.outbox != nil { // it is opened after the sessions
-			s.outbox.Wake()
-		}
+		s.outbox.Wake()
 	}
 }
 
@@ -45,7 +42,7 @@ func (s *Server) receivers(ctx context.Context) (receivers []outbox.Receiver, er
 		if c.EventsURL != "" {
 			receivers = append(receivers, outbox.Receiver{Client: c.ID, Way: outbox.Push, URL: c.EventsURL})
 		}
-		if slices.Contains(c.Can, client.Poll) {
+		if c.May(client.Poll) {
 			receivers = append(receivers, outbox.Receiver{Client: c.ID, Way: outbox.Poll})
 		}
 	}

@@ -122,13 +122,19 @@ func New(c Config) (*Server, error) {
 		secure:   !strings.HasPrefix(strings.ToLower(c.Sessions.PublicURL), "http://"),
 	}
 	s.draining, s.endStreams = context.WithCancel(context.Background())
-	if err := s.openSessions(c); err != nil {
-		return nil, err
+	if c.Sessions.Store == nil {
+		c.Sessions.Store = memory.New(memory.Config{}) // we need it, too
 	}
+	s.store = c.Sessions.Store
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if err := s.openOutbox(ctx, c); err != nil {
-		return nil, errors.Join(fmt.Errorf("server: %w", err), s.Close())
+		stop()
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if err := s.openSessions(c); err != nil { // from here on sessions may end, and wake the outbox
+		stop()
+		return nil, err
 	}
 	s.handler = s.routes()
 	if err := s.settleCutoffs(ctx); err != nil {
@@ -150,10 +156,6 @@ func (s *Server) openSessions(config Config) (err error) {
 	}
 	c.Logger = s.log
 	c.MaxFormBytes = maxBody
-	if c.Store == nil {
-		c.Store = memory.New(memory.Config{}) // we need it, too
-	}
-	s.store = c.Store
 	if s.sessions, err = counterfoil.New(c); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (w *world) outbox(edit ...func(*Config)) *Outbox {
 	c := Config{
 		Log:       w.sessions,
 		Receivers: func(context.Context) ([]Receiver, error) { return w.list(), nil },
-		Issuer:    issuer,
+		Issuer:    func() string { return issuer },
 		Sign:      w.sign,
 		Allowed:   loopback,
 		Logger:    slog.New(slog.DiscardHandler),

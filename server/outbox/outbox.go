@@ -68,7 +68,7 @@ type Config struct {
 	Receivers func(context.Context) ([]Receiver, error)
 
 	// Issuer is the iss of what is sent, and Sign signs it.
-	Issuer string
+	Issuer func() string
 	Sign   func(typ string, claims any) (string, error)
 
 	// Allowed are networks in which receivers may be although they are

@@ -58,7 +58,7 @@ func (o *Outbox) sign(m Message) (string, error) {
 	now := time.Now()
 	if m.Way == Logout {
 		return o.config.Sign(logoutType, logoutToken{
-			Issuer:   o.config.Issuer,
+			Issuer:   o.config.Issuer(),
 			Audience: m.Client,
 			IssuedAt: now.Unix(),
 			Expires:  now.Add(logoutLife).Unix(),
@@ -68,7 +68,7 @@ func (o *Outbox) sign(m Message) (string, error) {
 		})
 	}
 	return o.config.Sign(eventType, eventToken{
-		Issuer:   o.config.Issuer,
+		Issuer:   o.config.Issuer(),
 		Audience: m.Client,
 		IssuedAt: now.Unix(),
 		ID:       m.ID,
@@ -80,7 +80,7 @@ func (o *Outbox) sign(m Message) (string, error) {
 // subjectOf names the session, or us where all sessions have ended.
 func (o *Outbox) subjectOf(m Message) complex {
 	if m.Session == everybody {
-		return complex{Format: "complex", Tenant: &opaque{"opaque", o.config.Issuer}}
+		return complex{Format: "complex", Tenant: &opaque{"opaque", o.config.Issuer()}}
 	}
 	return complex{Format: "complex", Session: &opaque{"opaque", m.Session}}
 }
