@@ -38,12 +38,17 @@ type Store struct {
 	max   int
 	clock store.Clock
 
-	// One lock orders everything, so that what the contract wants in one
-	// transaction is one by construction. Nothing holds it for longer than a
-	// batch needs, nor while it waits for anything.
+	// One lock orders everything that writes, so that what the contract wants in
+	// one transaction is one by construction. Nothing holds it for longer than a
+	// batch needs, nor while it waits for anything but guards.
+	//
+	// A session is found without it, under a guard, so that a check waits for no
+	// purge. What both kinds of readers need is changed under the lock and all
+	// guards.
 	mu          sync.RWMutex
-	closed      bool
-	sessions    *table
+	guards      *guards
+	closed      bool   // changes under all guards
+	sessions    *table // changes under all guards
 	generations generations
 	log         journal
 	holders     map[store.NodeID]store.Holder
@@ -63,11 +68,12 @@ var errClosed = errors.New("memory: the store is closed")
 func New(c Config) *Store {
 	s := &Store{
 		max:         cmp.Or(c.MaxSessions, 10_000_000),
+		guards:      newGuards(),
 		generations: newGenerations(),
 		documents:   map[string]document{},
 		holders:     map[store.NodeID]store.Holder{},
 	}
-	s.sessions = newTable(s.clock.Now())
+	s.sessions = newTable(s.clock.Now(), s.guards)
 	return s
 }
 
@@ -84,7 +90,8 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// beginRead is begin for methods that write nothing.
+// beginRead is begin for methods that write nothing, and need more than to find
+// a session.
 func (s *Store) beginRead(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -96,6 +103,21 @@ func (s *Store) beginRead(ctx context.Context) error {
 	}
 	return nil
 }
+
+// beginFind takes a guard for reading, unless the store must not be used.
+func (s *Store) beginFind(ctx context.Context, g *guard) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g.RLock()
+	if s.closed {
+		g.RUnlock()
+		return errClosed
+	}
+	return nil
+}
+
+func (s *Store) guard(id store.SID) *guard { return s.guards.of(s.guards.hash(id)) }
 
 // live returns the slot of a live session.
 func (s *Store) live(id store.SID, now time.Time) (slot, error) {
@@ -119,20 +141,26 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	}
 	defer s.mu.Unlock()
 
-	now := s.clock.Now()
 	if c.Generation != 0 && c.Generation != s.generations.of(c.Session.User) {
 		return store.Session{}, store.ErrSuperseded
 	}
 	if _, exists := s.sessions.find(c.Session.ID); exists {
 		return store.Session{}, fmt.Errorf("%w: the session id exists", store.ErrConflict)
 	}
+	if c.Replaces.IsZero() && s.full() {
+		return store.Session{}, store.ErrFull
+	}
+
+	var guard sync.Locker = s.guard(c.Session.ID)
+	if !c.Replaces.IsZero() || c.Limit > 0 { // it may end others
+		guard = s.guards
+	}
+	guard.Lock()
+	defer guard.Unlock()
+	now := s.clock.Now()
 	values := c.Values
 	var replaced slot
-	if c.Replaces.IsZero() {
-		if s.full(now) {
-			return store.Session{}, store.ErrFull
-		}
-	} else {
+	if !c.Replaces.IsZero() {
 		var err error
 		if replaced, err = s.live(c.Replaces, now); err != nil {
 			return store.Session{}, err
@@ -158,9 +186,9 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 
 // full reports whether there is no room for one more session, not even after
 // a batch of expired ones has gone.
-func (s *Store) full(now time.Time) bool {
+func (s *Store) full() bool {
 	if s.sessions.len() >= s.max {
-		s.sessions.expire(now, batch)
+		s.sessions.expire(s.clock.Now(), batch)
 	}
 	return s.sessions.len() >= s.max
 }
@@ -206,14 +234,15 @@ func (s *Store) keepNewest(c store.Creation, now time.Time) {
 
 // Find implements [store.Store].
 func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
-	if err := s.beginRead(ctx); err != nil {
+	g := s.guard(id)
+	if err := s.beginFind(ctx, g); err != nil {
 		return store.Session{}, err
 	}
-	defer s.mu.RUnlock()
+	defer g.RUnlock()
 	return s.find(id, s.clock.Now())
 }
 
-// find is Find under the lock.
+// find is Find under a guard.
 func (s *Store) find(id store.SID, now time.Time) (store.Session, error) {
 	i, err := s.live(id, now)
 	if err != nil {
@@ -241,10 +270,11 @@ func (s *Store) ofUser(user string, now time.Time) []store.Session {
 
 // Values implements [store.Store].
 func (s *Store) Values(ctx context.Context, id store.SID) ([]byte, uint64, error) {
-	if err := s.beginRead(ctx); err != nil {
+	g := s.guard(id)
+	if err := s.beginFind(ctx, g); err != nil {
 		return nil, 0, err
 	}
-	defer s.mu.RUnlock()
+	defer g.RUnlock()
 	i, err := s.live(id, s.clock.Now())
 	if err != nil {
 		return nil, 0, err
@@ -262,6 +292,9 @@ func (s *Store) SaveValues(ctx context.Context, id store.SID, version uint64, va
 		return err
 	}
 	defer s.mu.Unlock()
+	g := s.guard(id)
+	g.Lock()
+	defer g.Unlock()
 	i, err := s.live(id, s.clock.Now())
 	if err != nil {
 		return err
@@ -294,15 +327,22 @@ func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
 		if err := s.begin(context.WithoutCancel(ctx)); err != nil { // what was begun goes on
 			return err
 		}
-		now := s.clock.Now()
 		for _, touch := range some {
-			if i, err := s.live(touch.ID, now); err == nil {
-				s.sessions.touch(i, earlier(touch.At, now))
-			}
+			s.touch(touch)
 		}
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+func (s *Store) touch(t store.Touch) {
+	g := s.guard(t.ID)
+	g.Lock()
+	defer g.Unlock()
+	now := s.clock.Now()
+	if i, err := s.live(t.ID, now); err == nil {
+		s.sessions.touch(i, earlier(t.At, now))
+	}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -352,8 +392,10 @@ func (s *Store) InProcess() bool { return true }
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.guards.Lock()
+	defer s.guards.Unlock()
 	s.closed = true
 	s.watchers.Close(errClosed)
-	s.sessions, s.log, s.documents = newTable(time.Time{}), journal{}, nil
+	s.sessions, s.log, s.documents = newTable(time.Time{}, s.guards), journal{}, nil
 	return nil
 }

@@ -50,6 +50,9 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 		return store.Rotated{}, err
 	}
 	defer s.mu.Unlock()
+	g := s.guard(r.ID)
+	g.Lock()
+	defer g.Unlock()
 	now := s.clock.Now()
 	i, err := s.live(r.ID, now)
 	if err != nil {
@@ -79,10 +82,11 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 
 // FindRefresh implements [store.Store].
 func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Session, error) {
-	if err := s.beginRead(ctx); err != nil {
+	g := s.guard(r.ID)
+	if err := s.beginFind(ctx, g); err != nil {
 		return store.Session{}, err
 	}
-	defer s.mu.RUnlock()
+	defer g.RUnlock()
 	now := s.clock.Now()
 	i, err := s.live(r.ID, now)
 	if err != nil {

@@ -124,7 +124,7 @@ func TestSlabsUseFreedPlacesAgain(t *testing.T) {
 	for range 100_000 {
 		s.free(s.alloc(blob(1, 100)))
 	}
-	if pages := len(s.pages) - 1; pages != 1 {
+	if pages := s.count - 1; pages != 1 {
 		t.Errorf("%d pages are used for one piece at a time, want 1", pages)
 	}
 }
@@ -134,18 +134,18 @@ func TestSlabsForgetWhatIsGone(t *testing.T) {
 	short, long := blob(0xaa, 98), blob(0xbb, 103)
 	i := s.alloc(long)
 	s.put(i, short)
-	if bytes.Contains(s.pages[1][:], []byte{0xbb}) {
+	if bytes.Contains(s.from(firstSlot), []byte{0xbb}) {
 		t.Error("a shorter piece has the end of the one before")
 	}
 	s.free(i)
-	if bytes.Contains(s.pages[1][:], []byte{0xaa}) {
+	if bytes.Contains(s.from(firstSlot), []byte{0xaa}) {
 		t.Error("a freed piece still holds its content")
 	}
 }
 
 func TestFullSlabs(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000).UTC()
-	table := newTable(now)
+	table := newTable(now, newGuards())
 	table.pieces.max = 2 // the first of which is none
 	var last store.SID
 	added := 0
@@ -157,8 +157,8 @@ func TestFullSlabs(t *testing.T) {
 		last = e.ID
 		added++
 	}
-	if want := slabPage / 112; added != want || table.agents.texts[0].uses != want {
-		t.Errorf("%d sessions were added, whose agent has %d uses, want %d", added, table.agents.texts[0].uses, want)
+	if want := slabPage / 112; added != want || table.agents.at(1).uses != want {
+		t.Errorf("%d sessions were added, whose agent has %d uses, want %d", added, table.agents.at(1).uses, want)
 	}
 	i, _ := table.find(last)
 	if table.save(i, 2, make([]byte, 100)) {
@@ -297,7 +297,7 @@ func pointers(kind reflect.Type) []string {
 
 func TestTableLeavesNothingBehind(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000).UTC()
-	table := newTable(now)
+	table := newTable(now, newGuards())
 	var ids []store.SID
 	for i := range 5000 {
 		e := entry{Session: store.Session{ID: store.NewSID(now), User: fmt.Sprint("user", i%50), UserAgent: strings.Repeat("x", i%60),
@@ -320,8 +320,10 @@ func TestTableLeavesNothingBehind(t *testing.T) {
 	if table.wheel.occupied != [wheelLevels]uint64{} || table.wheel.heads != (wheel{}).heads {
 		t.Error("the wheel is not empty")
 	}
-	if len(table.far) != 0 {
-		t.Errorf("%d values are left", len(table.far))
+	for _, far := range table.far {
+		if len(far) != 0 {
+			t.Errorf("%d values are left", len(far))
+		}
 	}
 	for p := range table.byID.parts {
 		if table.byID.parts[p].used+table.byUser.parts[p].used != 0 {
@@ -345,7 +347,7 @@ func TestWheelIsASortedList(t *testing.T) {
 	const hour = 3_600_000
 	rapid.Check(t, func(t *rapid.T) {
 		now := fromMilli(1_800_000_000_000)
-		table := newTable(now)
+		table := newTable(now, newGuards())
 		want := map[store.SID]time.Time{}                                                                        // when they expire
 		after := rapid.OneOf(rapid.Int64Range(-2, 100), rapid.Int64Range(0, 3*hour), rapid.Int64Range(0, 1<<42)) // milliseconds
 		idle := rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 1 << 62})
