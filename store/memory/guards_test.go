@@ -175,7 +175,8 @@ func TestNobodySeesASessionAfterItsEnd(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			time.Sleep(5 * time.Millisecond)
-			seen, err := s.find(id, s.clock.Now())
+			var seen store.Session
+			err := s.find(id, s.clock.Now(), &seen)
 			s.guard(id).RUnlock()
 			if err := errors.Join(err, <-done); err != nil {
 				t.Fatal(err)

@@ -47,7 +47,9 @@ func (s *Store) listAll(ctx context.Context, p *page) error {
 		now := s.clock.Now()
 		for i := range s.sessions.byID.parts[i].slots {
 			if s.sessions.live(i, now) && p.wants(s.sessions.id(i)) {
-				p.add(s.session(i, now))
+				var session store.Session
+				s.session(i, now, &session)
+				p.add(session)
 			}
 		}
 		g.RUnlock()

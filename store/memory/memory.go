@@ -129,7 +129,7 @@ func (s *Store) live(id store.SID, now time.Time) (slot, error) {
 }
 
 // Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, error) {
+func (s *Store) Create(ctx context.Context, c store.Creation) (created store.Session, err error) {
 	if err := c.Session.Validate(); err != nil {
 		return store.Session{}, err
 	}
@@ -161,7 +161,6 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	values := c.Values
 	var replaced slot
 	if !c.Replaces.IsZero() {
-		var err error
 		if replaced, err = s.live(c.Replaces, now); err != nil {
 			return store.Session{}, err
 		}
@@ -181,7 +180,8 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 		s.end(replaced, now, c.Retain)
 	}
 	s.keepNewest(c, now)
-	return s.find(c.Session.ID, now)
+	err = s.find(c.Session.ID, now, &created)
+	return created, err
 }
 
 // full reports whether there is no room for one more session, not even after
@@ -233,28 +233,30 @@ func (s *Store) keepNewest(c store.Creation, now time.Time) {
 }
 
 // Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
+func (s *Store) Find(ctx context.Context, id store.SID) (session store.Session, err error) {
 	g := s.guard(id)
 	if err := s.beginFind(ctx, g); err != nil {
-		return store.Session{}, err
+		return session, err
 	}
 	defer g.RUnlock()
-	return s.find(id, s.clock.Now())
+	err = s.find(id, s.clock.Now(), &session)
+	return session, err
 }
 
-// find is Find under a guard.
-func (s *Store) find(id store.SID, now time.Time) (store.Session, error) {
+// find is Find under a guard. It fills in a session, which is too large to be
+// handed up and up.
+func (s *Store) find(id store.SID, now time.Time, session *store.Session) error {
 	i, err := s.live(id, now)
 	if err != nil {
-		return store.Session{}, err
+		return err
 	}
-	return s.session(i, now), nil
+	s.session(i, now, session)
+	return nil
 }
 
-func (s *Store) session(i slot, now time.Time) (session store.Session) {
-	s.sessions.session(i, &session)
+func (s *Store) session(i slot, now time.Time, session *store.Session) {
+	s.sessions.session(i, session)
 	session.AsOf = now
-	return session
 }
 
 // ofUser returns the user's live sessions in no order.
@@ -262,7 +264,8 @@ func (s *Store) ofUser(user string, now time.Time) []store.Session {
 	var sessions []store.Session
 	for i := range s.sessions.ofUser(user) {
 		if s.sessions.live(i, now) {
-			sessions = append(sessions, s.session(i, now))
+			sessions = append(sessions, store.Session{})
+			s.session(i, now, &sessions[len(sessions)-1])
 		}
 	}
 	return sessions
