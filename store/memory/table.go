@@ -90,7 +90,7 @@ func (t *table) setRefresh(i slot, r refresh) {
 // touch moves LastSeen forward. The wheel learns of it when the session is due.
 func (t *table) touch(i slot, at time.Time) {
 	p := t.pieces.at(i)
-	p.setInt(atLastSeen, max(p.int(atLastSeen), at.UnixMilli()))
+	p.setMillis(atLastSeen, max(p.millis(atLastSeen), at.UnixMilli()))
 }
 
 // add adds an entry whose id is not there. It reports whether there was room.

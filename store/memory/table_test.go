@@ -157,7 +157,7 @@ func TestFullSlabs(t *testing.T) {
 		last = e.ID
 		added++
 	}
-	if want := slabPage / 112; added != want || table.agents.at(1).uses != want {
+	if want := slabPage / 104; added != want || table.agents.at(1).uses != want {
 		t.Errorf("%d sessions were added, whose agent has %d uses, want %d", added, table.agents.at(1).uses, want)
 	}
 	i, _ := table.find(last)
@@ -177,6 +177,9 @@ func TestEntrySurvivesPacking(t *testing.T) {
 	milli := rapid.Custom(func(t *rapid.T) time.Time {
 		return fromMilli(rapid.Int64Range(-62135596800000, 253402300799000).Draw(t, "ms")) // years 1 to 9999
 	})
+	since1970 := rapid.Custom(func(t *rapid.T) time.Time {
+		return fromMilli(rapid.Int64Range(0, 253402300799000).Draw(t, "ms"))
+	})
 	digest := rapid.Custom(func(t *rapid.T) (d store.Digest) {
 		copy(d[:], rapid.SliceOfN(rapid.Byte(), len(d), len(d)).Draw(t, "digest"))
 		return d
@@ -191,7 +194,7 @@ func TestEntrySurvivesPacking(t *testing.T) {
 				User: text(store.MaxUser).Draw(t, "user"), Name: text(store.MaxUser).Draw(t, "name"),
 				Methods: text(store.MaxText).Draw(t, "methods"), Address: text(store.MaxText).Draw(t, "address"),
 				UserAgent: text(store.MaxText).Draw(t, "agent"),
-				Created:   milli.Draw(t, "created"), LastSeen: milli.Draw(t, "seen"), Deadline: milli.Draw(t, "deadline"),
+				Created:   since1970.Draw(t, "created"), LastSeen: since1970.Draw(t, "seen"), Deadline: since1970.Draw(t, "deadline"),
 				Idle:       time.Duration(rapid.Int64Range(1, 1e12).Draw(t, "idle")) * time.Millisecond,
 				Persistent: rapid.Bool().Draw(t, "persistent"),
 			},
@@ -219,6 +222,25 @@ func TestEntrySurvivesPacking(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
+}
+
+func TestDeadlinesBeyondSixBytes(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000).UTC()
+	for _, c := range []struct {
+		deadline time.Time
+		live     bool
+	}{
+		{time.Date(12_000, 1, 1, 0, 0, 0, 0, time.UTC), true},
+		{time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		{time.Time{}, false},
+	} {
+		table := newTable(now, newGuards())
+		e := entry{Session: store.Session{ID: store.NewSID(now), LastSeen: now, Idle: time.Hour, Deadline: c.deadline}, version: 1}
+		table.add(e)
+		if i, _ := table.find(e.ID); table.live(i, now) != c.live {
+			t.Errorf("deadline %v: live %v, want %v", c.deadline, !c.live, c.live)
+		}
+	}
 }
 
 func TestAgentsAreBoundedAndGivenBack(t *testing.T) {
