@@ -44,7 +44,7 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 		Text: []string{
 			"Heap in use after a collection and resident memory of the process, with all the sessions less without, by session; and what one full garbage collection takes then. A program collects that often as it allocates. Without a note, and with the user agent and the address that our logins keep as well, only to show where the memory goes.",
 			fmt.Sprintf("Of a session of ours, %d bytes are what it is about: the user's id, the session's, the digest of its secret, and the note as JSON. The rest are its times, what leads to it by its id, by its user and by its time, and what lies between the sessions.",
-				len(user(0))+len(store.SID{})+len(store.Digest{})+len(values)),
+				userSize+len(store.SID{})+len(store.Digest{})+len(values)),
 		},
 		Metrics: []report.Metric{
 			{Name: perSession, Unit: report.Bytes, Plain: true, Plot: true},

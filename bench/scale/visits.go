@@ -91,7 +91,7 @@ func (a *answer) to(h http.Handler, template *http.Request, cookie string) error
 	clear(a.header)
 	a.status, a.size = http.StatusOK, 0
 	h.ServeHTTP(a, &a.request)
-	if a.status != http.StatusOK || a.size != len(user(0)) {
+	if a.status != http.StatusOK || a.size != userSize {
 		return fmt.Errorf("a request of a live session is answered by %d and %d bytes", a.status, a.size)
 	}
 	return nil
