@@ -34,6 +34,9 @@ var (
 // user is the id of the i-th user.
 func user(i int) string { return fmt.Sprintf("u_%016x", i) }
 
+// userSize is the length of every user's id.
+const userSize = len("u_") + 16
+
 // A content says what the sessions hold.
 type content struct {
 	idle   time.Duration // they expire so long after they were made

@@ -43,6 +43,8 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 		Title: "What sessions cost that lie in memory",
 		Text: []string{
 			"Heap in use after a collection and resident memory of the process, with all the sessions less without, by session; and what one full garbage collection takes then. A program collects that often as it allocates. Without a note, and with the user agent and the address that our logins keep as well, only to show where the memory goes.",
+			fmt.Sprintf("Of a session of ours, %d bytes are what it is about: the user's id, the session's, the digest of its secret, and the note as JSON. The rest are its times, what leads to it by its id, by its user and by its time, and what lies between the sessions.",
+				userSize+len(store.SID{})+len(store.Digest{})+len(values)),
 		},
 		Metrics: []report.Metric{
 			{Name: perSession, Unit: report.Bytes, Plain: true, Plot: true},
@@ -54,7 +56,10 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 	checks := report.Table{
 		ID:    "checks",
 		Title: "A check among many sessions",
-		Text:  []string{"The same requests as everywhere, identity only, of sessions drawn at random; and the store alone. What grows is the share of memory that no cache holds."},
+		Text: []string{
+			"The same requests as everywhere, identity only, of sessions drawn at random; and the store alone. What grows is the share of memory that no cache holds: to find a session takes two looks, one after the other, at a cell of the index and at the session itself. Beyond some hundred thousand sessions the processor waits for memory at both, and for the address of either's page; then it makes little difference how many more there are, and that is what is judged.",
+			"scs pays no less for a session that no cache holds. Beside the decoding it shows less: so the ratio is smaller here than for one session that is asked for again and again.",
+		},
 		Metrics: []report.Metric{
 			{Name: perRequest, Unit: report.Nanoseconds, Plot: true},
 			{Name: perFind, Unit: report.Nanoseconds},
@@ -130,12 +135,12 @@ func measureMemory(tb testing.TB, p measure.Plan, sizes []int, compared int) ([]
 	costs.Baseline, checks.Baseline = them, them
 	costs.Targets = []report.Target{
 		{Row: at, Metric: perSession, Limit: 260, Words: "at most 260 B a session"},
+		{Row: at, Metric: perSession, Against: them, Limit: .62, Words: "at most 0.62 of scs"},
 		{Row: at, Metric: gcCPU, Against: them, Limit: 1. / 20, Words: "at most 1/20 of scs"},
 	}
-	checks.Targets = []report.Target{{Row: at, Metric: perRequest, Against: them, Limit: 1. / 24, Words: "at most 1/24 of scs"}}
 	if largest := sizes[len(sizes)-1]; largest > compared {
-		checks.Targets = append(checks.Targets, report.Target{Row: named(ours, number(largest)), Metric: perRequest, Against: at,
-			Limit: 1.25, Words: "ten times the sessions make a check at most a quarter dearer"})
+		checks.Targets = []report.Target{{Row: named(ours, number(largest)), Metric: perRequest, Against: at,
+			Limit: 1.25, Words: "ten times the sessions make a check at most a quarter dearer"}}
 	}
 	return []report.Table{checks, costs}, nil
 }

@@ -67,9 +67,10 @@ func finds(ctx context.Context, name string, s store.Store, ids []store.SID) mea
 // answer is a ResponseWriter that remembers the status, and how much was
 // written: whoever asks gets his id back.
 type answer struct {
-	header http.Header
-	status int
-	size   int
+	request http.Request // which takes no memory of its own each time
+	header  http.Header
+	status  int
+	size    int
 }
 
 func (a *answer) Header() http.Header    { return a.header }
@@ -85,12 +86,12 @@ func (a *answer) WriteString(s string) (int, error) {
 
 // to sends a request with that cookie.
 func (a *answer) to(h http.Handler, template *http.Request, cookie string) error {
-	r := *template
-	r.Header["Cookie"] = append(r.Header["Cookie"][:0], cookie)
+	a.request = *template
+	a.request.Header["Cookie"] = append(a.request.Header["Cookie"][:0], cookie)
 	clear(a.header)
 	a.status, a.size = http.StatusOK, 0
-	h.ServeHTTP(a, &r)
-	if a.status != http.StatusOK || a.size != len(user(0)) {
+	h.ServeHTTP(a, &a.request)
+	if a.status != http.StatusOK || a.size != userSize {
 		return fmt.Errorf("a request of a live session is answered by %d and %d bytes", a.status, a.size)
 	}
 	return nil

@@ -8,7 +8,8 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// end removes a session and writes it to the log.
+// end removes a session and writes it to the log. Its guard is held, and now was
+// read since: nobody has seen the session live later.
 func (s *Store) end(i slot, now time.Time, retain time.Duration) {
 	s.append(store.SessionEnded, s.sessions.id(i), now.Add(retain))
 	s.sessions.remove(i)
@@ -20,6 +21,9 @@ func (s *Store) End(ctx context.Context, id store.SID, retain time.Duration) (st
 		return store.Ended{}, err
 	}
 	defer s.mu.Unlock()
+	g := s.guard(id)
+	g.Lock()
+	defer g.Unlock()
 	now := s.clock.Now()
 	i, err := s.live(id, now)
 	if err != nil {
@@ -35,6 +39,8 @@ func (s *Store) EndUser(ctx context.Context, user string, except store.SID, reta
 		return store.Ended{}, err
 	}
 	defer s.mu.Unlock()
+	s.guards.Lock()
+	defer s.guards.Unlock()
 	now := s.clock.Now()
 	s.generations.bump(user)
 	count := 0
@@ -57,6 +63,8 @@ func (s *Store) EndAll(ctx context.Context, retain time.Duration) (store.Ended, 
 		return store.Ended{}, err
 	}
 	defer s.mu.Unlock()
+	s.guards.Lock()
+	defer s.guards.Unlock()
 	count := s.sessions.len()
 	s.endAll(s.clock.Now().Add(retain))
 	return store.Ended{Count: count, Head: s.log.head()}, nil
@@ -64,7 +72,7 @@ func (s *Store) EndAll(ctx context.Context, retain time.Duration) (store.Ended, 
 
 func (s *Store) endAll(expires time.Time) {
 	now := s.clock.Now()
-	s.sessions = newTable(now)
+	s.sessions = newTable(now, s.guards)
 	s.generations.bumpAll()
 	s.append(store.AllEnded, store.NewSID(now), expires)
 }

@@ -24,7 +24,8 @@ type entry struct {
 //	tokens, the version of the values, the values
 //
 // of which the flags say what is there. Integers are little-endian, times are
-// Unix milliseconds.
+// Unix milliseconds: in front, where the store has stamped them or they are when
+// a session ends, in six bytes, which cover the years 1970 to 10889.
 type piece []byte
 
 // The places in a piece.
@@ -35,11 +36,11 @@ const (
 	atID       = 20
 	atSecret   = 36
 	atLastSeen = 68
-	atCreated  = 76
-	atDeadline = 84
-	atIdle     = 92
-	atFlags    = 100
-	atTexts    = 101
+	atCreated  = 74
+	atDeadline = 80
+	atIdle     = 86
+	atFlags    = 92
+	atTexts    = 93
 )
 
 // The flags of a piece.
@@ -63,12 +64,12 @@ func (e *entry) pack(b []byte) []byte {
 	binary.LittleEndian.PutUint16(p[atAgent:], e.agent)
 	copy(p[atID:], e.ID[:])
 	copy(p[atSecret:], e.Secret[:])
-	p.setInt(atLastSeen, e.LastSeen.UnixMilli())
-	p.setInt(atCreated, e.Created.UnixMilli())
-	p.setInt(atDeadline, e.Deadline.UnixMilli())
-	p.setInt(atIdle, e.Idle.Milliseconds())
+	p.setMillis(atLastSeen, e.LastSeen.UnixMilli())
+	p.setMillis(atCreated, e.Created.UnixMilli())
+	p.setMillis(atDeadline, e.Deadline.UnixMilli())
+	p.setMillis(atIdle, e.Idle.Milliseconds())
 	p.set(flagPersistent, e.Persistent)
-	p.set(flagAuthTime, e.AuthTime.UnixMilli() != usualAuthTime(e.User != "", e.Created.UnixMilli()))
+	p.set(flagAuthTime, e.AuthTime.UnixMilli() != usualAuthTime(e.User != "", p.millis(atCreated)))
 	p.set(flagLineage, !e.Lineage.IsZero())
 	p.set(flagRefresh, e.refresh.exists())
 	p.set(flagFar, len(e.values) > maxNear)
@@ -119,8 +120,19 @@ func usualAuthTime(hasUser bool, created int64) int64 {
 	return time.Time{}.UnixMilli()
 }
 
-func (p piece) int(at int) int64       { return int64(binary.LittleEndian.Uint64(p[at:])) }
-func (p piece) setInt(at int, v int64) { binary.LittleEndian.PutUint64(p[at:], uint64(v)) }
+func (p piece) int(at int) int64 { return int64(binary.LittleEndian.Uint64(p[at:])) }
+
+const maxMillis = 1<<48 - 1
+
+// millis reads six bytes, as the lower ones of eight: two more always follow.
+func (p piece) millis(at int) int64 { return p.int(at) & maxMillis }
+
+// setMillis writes six bytes. What is too early or too late for them stays so.
+func (p piece) setMillis(at int, v int64) {
+	v = min(max(v, 0), maxMillis)
+	binary.LittleEndian.PutUint32(p[at:], uint32(v))
+	binary.LittleEndian.PutUint16(p[at+4:], uint16(v>>32))
+}
 
 func (p piece) has(flag byte) bool { return p[atFlags]&flag != 0 }
 
@@ -137,7 +149,7 @@ func (p piece) id() store.SID { return store.SID(p[atID:]) }
 
 // expires is when the session ends if it is not used again.
 func (p piece) expires() int64 {
-	return min(p.int(atLastSeen)+p.int(atIdle), p.int(atDeadline))
+	return min(p.millis(atLastSeen)+p.millis(atIdle), p.millis(atDeadline))
 }
 
 // texts returns the lengths of the texts, and what follows them.
@@ -170,9 +182,9 @@ func (p piece) user() []byte {
 // returns what follows.
 func (p piece) session(s *store.Session) (rest piece) {
 	s.ID, s.Secret = p.id(), store.Digest(p[atSecret:])
-	created := p.int(atCreated)
-	s.Created, s.LastSeen, s.Deadline = fromMilli(created), fromMilli(p.int(atLastSeen)), fromMilli(p.int(atDeadline))
-	s.Idle = time.Duration(p.int(atIdle)) * time.Millisecond
+	created := p.millis(atCreated)
+	s.Created, s.LastSeen, s.Deadline = fromMilli(created), fromMilli(p.millis(atLastSeen)), fromMilli(p.millis(atDeadline))
+	s.Idle = time.Duration(p.millis(atIdle)) * time.Millisecond
 	s.Persistent = p.has(flagPersistent)
 
 	lengths, rest := p.texts()

@@ -9,7 +9,11 @@ type index struct {
 	parts [indexParts]part
 }
 
-const indexParts = 1 << 12
+const (
+	partBits   = 12 // of a hash; at least guardBits, so that each part has one guard
+	partShift  = 64 - partBits
+	indexParts = 1 << partBits
+)
 
 type part struct {
 	cells []cell // never full
@@ -23,7 +27,7 @@ func newCell(hash uint64, i slot) cell { return cell(hash<<32 | uint64(i)) }
 
 func (c cell) slot() slot { return slot(c) }
 
-func (x *index) part(hash uint64) *part { return &x.parts[hash>>52] }
+func (x *index) part(hash uint64) *part { return &x.parts[hash>>partShift] }
 
 // find returns the slot with that hash which match accepts.
 func (x *index) find(hash uint64, match func(slot) bool) (slot, bool) {
@@ -57,9 +61,19 @@ func (x *index) replace(hash uint64, old, new slot) {
 
 // remove removes a slot that is there.
 func (x *index) remove(hash uint64, i slot) {
-	p := x.part(hash)
+	p, at := x.place(hash, i)
+	p.clear(at)
+}
+
+// place returns where a slot is that is there.
+func (x *index) place(hash uint64, i slot) (p *part, at int) {
+	p = x.part(hash)
+	return p, p.at(newCell(hash, i))
+}
+
+// clear empties a cell.
+func (p *part) clear(hole int) {
 	p.used--
-	hole := p.at(newCell(hash, i))
 	// Cells behind the hole move up, so that no probe stops there too early.
 	for at := p.after(hole); p.cells[at] != 0; at = p.after(at) {
 		if p.distance(p.home(p.cells[at]), at) >= p.distance(hole, at) {

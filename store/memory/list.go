@@ -37,19 +37,22 @@ func (s *Store) listUser(ctx context.Context, p *page, user string) error {
 }
 
 // listAll goes by the parts of the index: a session stays in its part, whatever
-// becomes of it meanwhile.
+// becomes of it meanwhile. It holds the part's guard, not the store's lock.
 func (s *Store) listAll(ctx context.Context, p *page) error {
 	for i := range indexParts {
-		if err := s.beginRead(ctx); err != nil {
+		g := s.guards.of(uint64(i) << partShift)
+		if err := s.beginFind(ctx, g); err != nil {
 			return err
 		}
 		now := s.clock.Now()
 		for i := range s.sessions.byID.parts[i].slots {
 			if s.sessions.live(i, now) && p.wants(s.sessions.id(i)) {
-				p.add(s.session(i, now))
+				var session store.Session
+				s.session(i, now, &session)
+				p.add(session)
 			}
 		}
-		s.mu.RUnlock()
+		g.RUnlock()
 	}
 	return nil
 }

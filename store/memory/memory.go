@@ -38,12 +38,17 @@ type Store struct {
 	max   int
 	clock store.Clock
 
-	// One lock orders everything, so that what the contract wants in one
-	// transaction is one by construction. Nothing holds it for longer than a
-	// batch needs, nor while it waits for anything.
+	// One lock orders everything that writes, so that what the contract wants in
+	// one transaction is one by construction. Nothing holds it for longer than a
+	// batch needs, nor while it waits for anything but guards.
+	//
+	// A session is found without it, under a guard, so that a check waits for no
+	// purge. What both kinds of readers need is changed under the lock and all
+	// guards.
 	mu          sync.RWMutex
-	closed      bool
-	sessions    *table
+	guards      *guards
+	closed      bool   // changes under all guards
+	sessions    *table // changes under all guards
 	generations generations
 	log         journal
 	holders     map[store.NodeID]store.Holder
@@ -63,11 +68,12 @@ var errClosed = errors.New("memory: the store is closed")
 func New(c Config) *Store {
 	s := &Store{
 		max:         cmp.Or(c.MaxSessions, 10_000_000),
+		guards:      newGuards(),
 		generations: newGenerations(),
 		documents:   map[string]document{},
 		holders:     map[store.NodeID]store.Holder{},
 	}
-	s.sessions = newTable(s.clock.Now())
+	s.sessions = newTable(s.clock.Now(), s.guards)
 	return s
 }
 
@@ -84,7 +90,8 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// beginRead is begin for methods that write nothing.
+// beginRead is begin for methods that write nothing, and need more than to find
+// a session.
 func (s *Store) beginRead(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -97,6 +104,21 @@ func (s *Store) beginRead(ctx context.Context) error {
 	return nil
 }
 
+// beginFind takes a guard for reading, unless the store must not be used.
+func (s *Store) beginFind(ctx context.Context, g *guard) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g.RLock()
+	if s.closed {
+		g.RUnlock()
+		return errClosed
+	}
+	return nil
+}
+
+func (s *Store) guard(id store.SID) *guard { return s.guards.of(s.guards.hash(id)) }
+
 // live returns the slot of a live session.
 func (s *Store) live(id store.SID, now time.Time) (slot, error) {
 	i, ok := s.sessions.find(id)
@@ -107,7 +129,7 @@ func (s *Store) live(id store.SID, now time.Time) (slot, error) {
 }
 
 // Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, error) {
+func (s *Store) Create(ctx context.Context, c store.Creation) (created store.Session, err error) {
 	if err := c.Session.Validate(); err != nil {
 		return store.Session{}, err
 	}
@@ -119,21 +141,26 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	}
 	defer s.mu.Unlock()
 
-	now := s.clock.Now()
 	if c.Generation != 0 && c.Generation != s.generations.of(c.Session.User) {
 		return store.Session{}, store.ErrSuperseded
 	}
 	if _, exists := s.sessions.find(c.Session.ID); exists {
 		return store.Session{}, fmt.Errorf("%w: the session id exists", store.ErrConflict)
 	}
+	if c.Replaces.IsZero() && s.full() {
+		return store.Session{}, store.ErrFull
+	}
+
+	var guard sync.Locker = s.guard(c.Session.ID)
+	if !c.Replaces.IsZero() || c.Limit > 0 { // it may end others
+		guard = s.guards
+	}
+	guard.Lock()
+	defer guard.Unlock()
+	now := s.clock.Now()
 	values := c.Values
 	var replaced slot
-	if c.Replaces.IsZero() {
-		if s.full(now) {
-			return store.Session{}, store.ErrFull
-		}
-	} else {
-		var err error
+	if !c.Replaces.IsZero() {
 		if replaced, err = s.live(c.Replaces, now); err != nil {
 			return store.Session{}, err
 		}
@@ -153,14 +180,15 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 		s.end(replaced, now, c.Retain)
 	}
 	s.keepNewest(c, now)
-	return s.find(c.Session.ID, now)
+	err = s.find(c.Session.ID, now, &created)
+	return created, err
 }
 
 // full reports whether there is no room for one more session, not even after
 // a batch of expired ones has gone.
-func (s *Store) full(now time.Time) bool {
+func (s *Store) full() bool {
 	if s.sessions.len() >= s.max {
-		s.sessions.expire(now, batch)
+		s.sessions.expire(s.clock.Now(), batch)
 	}
 	return s.sessions.len() >= s.max
 }
@@ -205,27 +233,30 @@ func (s *Store) keepNewest(c store.Creation, now time.Time) {
 }
 
 // Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
-	if err := s.beginRead(ctx); err != nil {
-		return store.Session{}, err
+func (s *Store) Find(ctx context.Context, id store.SID) (session store.Session, err error) {
+	g := s.guard(id)
+	if err := s.beginFind(ctx, g); err != nil {
+		return session, err
 	}
-	defer s.mu.RUnlock()
-	return s.find(id, s.clock.Now())
+	defer g.RUnlock()
+	err = s.find(id, s.clock.Now(), &session)
+	return session, err
 }
 
-// find is Find under the lock.
-func (s *Store) find(id store.SID, now time.Time) (store.Session, error) {
+// find is Find under a guard. It fills in a session, which is too large to be
+// handed up and up.
+func (s *Store) find(id store.SID, now time.Time, session *store.Session) error {
 	i, err := s.live(id, now)
 	if err != nil {
-		return store.Session{}, err
+		return err
 	}
-	return s.session(i, now), nil
+	s.session(i, now, session)
+	return nil
 }
 
-func (s *Store) session(i slot, now time.Time) (session store.Session) {
-	s.sessions.session(i, &session)
+func (s *Store) session(i slot, now time.Time, session *store.Session) {
+	s.sessions.session(i, session)
 	session.AsOf = now
-	return session
 }
 
 // ofUser returns the user's live sessions in no order.
@@ -233,7 +264,8 @@ func (s *Store) ofUser(user string, now time.Time) []store.Session {
 	var sessions []store.Session
 	for i := range s.sessions.ofUser(user) {
 		if s.sessions.live(i, now) {
-			sessions = append(sessions, s.session(i, now))
+			sessions = append(sessions, store.Session{})
+			s.session(i, now, &sessions[len(sessions)-1])
 		}
 	}
 	return sessions
@@ -241,10 +273,11 @@ func (s *Store) ofUser(user string, now time.Time) []store.Session {
 
 // Values implements [store.Store].
 func (s *Store) Values(ctx context.Context, id store.SID) ([]byte, uint64, error) {
-	if err := s.beginRead(ctx); err != nil {
+	g := s.guard(id)
+	if err := s.beginFind(ctx, g); err != nil {
 		return nil, 0, err
 	}
-	defer s.mu.RUnlock()
+	defer g.RUnlock()
 	i, err := s.live(id, s.clock.Now())
 	if err != nil {
 		return nil, 0, err
@@ -262,6 +295,9 @@ func (s *Store) SaveValues(ctx context.Context, id store.SID, version uint64, va
 		return err
 	}
 	defer s.mu.Unlock()
+	g := s.guard(id)
+	g.Lock()
+	defer g.Unlock()
 	i, err := s.live(id, s.clock.Now())
 	if err != nil {
 		return err
@@ -294,15 +330,22 @@ func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
 		if err := s.begin(context.WithoutCancel(ctx)); err != nil { // what was begun goes on
 			return err
 		}
-		now := s.clock.Now()
 		for _, touch := range some {
-			if i, err := s.live(touch.ID, now); err == nil {
-				s.sessions.touch(i, earlier(touch.At, now))
-			}
+			s.touch(touch)
 		}
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+func (s *Store) touch(t store.Touch) {
+	g := s.guard(t.ID)
+	g.Lock()
+	defer g.Unlock()
+	now := s.clock.Now()
+	if i, err := s.live(t.ID, now); err == nil {
+		s.sessions.touch(i, earlier(t.At, now))
+	}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -352,8 +395,10 @@ func (s *Store) InProcess() bool { return true }
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.guards.Lock()
+	defer s.guards.Unlock()
 	s.closed = true
 	s.watchers.Close(errClosed)
-	s.sessions, s.log, s.documents = newTable(time.Time{}), journal{}, nil
+	s.sessions, s.log, s.documents = newTable(time.Time{}, s.guards), journal{}, nil
 	return nil
 }

@@ -73,7 +73,10 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	}
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	for _, e := range s.missing(entries, now) {
+	missing := s.missing(entries, now)
+	s.guards.Lock()
+	defer s.guards.Unlock()
+	for _, e := range missing {
 		if e.Kind == store.AllEnded {
 			s.endAll(e.Expires)
 		} else if i, err := s.live(e.Session, now); err == nil {

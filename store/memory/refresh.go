@@ -50,6 +50,9 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 		return store.Rotated{}, err
 	}
 	defer s.mu.Unlock()
+	g := s.guard(r.ID)
+	g.Lock()
+	defer g.Unlock()
 	now := s.clock.Now()
 	i, err := s.live(r.ID, now)
 	if err != nil {
@@ -73,16 +76,17 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 		return store.Rotated{}, store.ErrReused
 	}
 	s.sessions.touch(i, now)
-	out.Session, err = s.find(r.ID, now)
-	return out, err
+	s.session(i, now, &out.Session)
+	return out, nil
 }
 
 // FindRefresh implements [store.Store].
-func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Session, error) {
-	if err := s.beginRead(ctx); err != nil {
+func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (session store.Session, err error) {
+	g := s.guard(r.ID)
+	if err := s.beginFind(ctx, g); err != nil {
 		return store.Session{}, err
 	}
-	defer s.mu.RUnlock()
+	defer g.RUnlock()
 	now := s.clock.Now()
 	i, err := s.live(r.ID, now)
 	if err != nil {
@@ -92,7 +96,8 @@ func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (store.Sessio
 	if !tokens.exists() || !same(tokens.family, r.Family) || !same(tokens.current, r.Presented) && !tokens.replays(r, now) {
 		return store.Session{}, store.ErrNotFound
 	}
-	return s.find(r.ID, now)
+	s.session(i, now, &session)
+	return session, nil
 }
 
 // replays reports whether the presented token is the one before the current,

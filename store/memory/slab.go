@@ -12,10 +12,14 @@ type slot uint32
 // returned to the system.
 //
 // A piece begins with its length in two bytes, which is never 0.
+//
+// A page is never moved, nor is what leads to it: a piece can be read while
+// another is stored.
 type slabs struct {
-	pages []*[slabPage]byte // the first is none
+	pages [pageGroups]*[groupPages]*[slabPage]byte
+	count int // of pages; the first is none
+	max   int
 	slabs [slabClasses]slab
-	max   int // of pages
 }
 
 // A slab hands out pieces of one size.
@@ -29,7 +33,9 @@ const (
 	slabPage    = pageSlots * granule
 	pageSlots   = 1 << 12
 	firstSlot   = slot(pageSlots) // no piece has a lower one
-	maxPages    = 1<<20 - 1
+	groupPages  = 1 << 10
+	pageGroups  = 1 << 10
+	maxPages    = groupPages*pageGroups - 1
 	smallStep   = granule // sizes up to smallLimit are rounded up to multiples of this
 	smallLimit  = 512
 	largeStep   = 128
@@ -37,7 +43,7 @@ const (
 	slabClasses = smallLimit/smallStep + (maxPiece-smallLimit)/largeStep
 )
 
-func newSlabs() slabs { return slabs{pages: make([]*[slabPage]byte, 1), max: maxPages} }
+func newSlabs() slabs { return slabs{count: 1, max: maxPages} }
 
 // class returns the slab for pieces of n bytes, and the size of its pieces.
 func class(n int) (i, size int) {
@@ -59,12 +65,11 @@ func (s *slabs) alloc(p piece) slot {
 		slab.freed = slot(binary.LittleEndian.Uint32(s.from(i)))
 		clear(s.from(i)[:4])
 	case slab.end-slab.next < granules:
-		if len(s.pages) >= s.max {
+		if s.count >= s.max {
 			return 0
 		}
-		slab.next = slot(len(s.pages)) * pageSlots
+		slab.next = s.page()
 		slab.end = slab.next + pageSlots
-		s.pages = append(s.pages, new([slabPage]byte))
 		fallthrough
 	default:
 		i = slab.next
@@ -74,8 +79,22 @@ func (s *slabs) alloc(p piece) slot {
 	return i
 }
 
+// page adds a page and returns its first slot.
+func (s *slabs) page() slot {
+	group := &s.pages[s.count/groupPages]
+	if *group == nil {
+		*group = new([groupPages]*[slabPage]byte)
+	}
+	(*group)[s.count%groupPages] = new([slabPage]byte)
+	s.count++
+	return slot(s.count-1) * pageSlots
+}
+
 // from returns what the page holds from a slot on.
-func (s *slabs) from(i slot) []byte { return s.pages[i/pageSlots][i%pageSlots*granule:] }
+func (s *slabs) from(i slot) []byte {
+	page := s.pages[i/pageSlots/groupPages][i/pageSlots%groupPages]
+	return page[i%pageSlots*granule:]
+}
 
 // at returns a piece. It is valid until the piece is freed.
 func (s *slabs) at(i slot) piece {

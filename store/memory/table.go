@@ -13,32 +13,37 @@ import (
 // nothing in it is a pointer: a million sessions cost the garbage collector as
 // much as some ten thousand pages. To find one takes two looks into memory that
 // no processor cache holds: at a cell of an index, and at the piece.
+//
+// Whoever changes it holds the store's lock, and so does who goes by user or by
+// time. Who finds by id, and reads anything of a piece but its links, needs only
+// the id's guard, which the methods that change those expect to be held as well.
 type table struct {
-	seed   maphash.Seed
+	guards *guards
 	byID   index
-	byUser index // the first of each user's sessions
+	far    [guardCount]map[slot][]byte // values that are too long for a piece
+	byUser index                       // the first of each user's sessions
 	wheel  wheel
 	count  int
 
 	pieces slabs
-	far    map[slot][]byte // values that are too long for a piece
 	agents agents
 	buffer []byte // for packing
 }
 
-func newTable(now time.Time) *table {
+func newTable(now time.Time, g *guards) *table {
 	return &table{
-		seed:   maphash.MakeSeed(),
+		guards: g,
 		wheel:  wheel{time: now.UnixMilli()},
 		pieces: newSlabs(),
-		far:    map[slot][]byte{},
 		agents: newAgents(),
 	}
 }
 
 func (t *table) len() int { return t.count }
 
-func (t *table) hashID(id store.SID) uint64 { return maphash.Bytes(t.seed, id[:]) }
+func (t *table) hashID(id store.SID) uint64 { return t.guards.hash(id) }
+
+func (t *table) hashUser(user []byte) uint64 { return maphash.Bytes(t.guards.seed, user) }
 
 func (t *table) find(id store.SID) (slot, bool) {
 	return t.byID.find(t.hashID(id), func(i slot) bool { return t.id(i) == id })
@@ -65,7 +70,7 @@ func (t *table) values(i slot) ([]byte, uint64) {
 	p := t.pieces.at(i)
 	_, version, values := p.values()
 	if p.has(flagFar) {
-		values = t.far[i]
+		values = t.far[guardOf(t.hashID(p.id()))][i]
 	}
 	return values, version
 }
@@ -85,7 +90,7 @@ func (t *table) setRefresh(i slot, r refresh) {
 // touch moves LastSeen forward. The wheel learns of it when the session is due.
 func (t *table) touch(i slot, at time.Time) {
 	p := t.pieces.at(i)
-	p.setInt(atLastSeen, max(p.int(atLastSeen), at.UnixMilli()))
+	p.setMillis(atLastSeen, max(p.millis(atLastSeen), at.UnixMilli()))
 }
 
 // add adds an entry whose id is not there. It reports whether there was room.
@@ -97,10 +102,9 @@ func (t *table) add(e entry) bool {
 		t.agents.release(e.agent)
 		return false
 	}
-	if t.pieces.at(i).has(flagFar) {
-		t.far[i] = bytes.Clone(e.values)
-	}
-	t.byID.add(t.hashID(e.ID), i)
+	hash := t.hashID(e.ID)
+	t.setFar(hash, i, e.values)
+	t.byID.add(hash, i)
 	if e.User != "" {
 		t.link(i, e.User)
 	}
@@ -115,13 +119,27 @@ func (t *table) save(i slot, version uint64, values []byte) bool {
 	t.buffer = append(t.buffer[:0], before...)
 	piece(t.buffer).set(flagFar, len(values) > maxNear)
 	t.buffer = appendValues(t.buffer, version, values)
-	if i = t.replace(i, t.buffer); i == 0 {
+	to := t.replace(i, t.buffer)
+	if to == 0 {
 		return false
 	}
-	if len(values) > maxNear {
-		t.far[i] = bytes.Clone(values)
-	}
+	hash := t.hashID(t.id(to))
+	t.setFar(hash, i, nil)
+	t.setFar(hash, to, values)
 	return true
+}
+
+// setFar keeps the values that are too long for the piece in a slot, or none.
+func (t *table) setFar(hash uint64, i slot, values []byte) {
+	far := &t.far[guardOf(hash)]
+	if len(values) <= maxNear {
+		delete(*far, i)
+		return
+	}
+	if *far == nil {
+		*far = map[slot][]byte{}
+	}
+	(*far)[i] = bytes.Clone(values)
 }
 
 // replace puts another piece in the place of a session's, and returns where it
@@ -136,7 +154,6 @@ func (t *table) replace(i slot, p piece) slot {
 	} else {
 		return 0
 	}
-	delete(t.far, i)
 	return to
 }
 
@@ -146,30 +163,53 @@ func (t *table) move(from, to slot) {
 	t.byID.replace(t.hashID(p.id()), from, to)
 	t.pieces.relink(atUser, to)
 	if user := p.user(); len(user) > 0 && p.prev(atUser) == 0 {
-		t.byUser.replace(maphash.Bytes(t.seed, user), from, to)
+		t.byUser.replace(t.hashUser(user), from, to)
 	}
 	t.wheel.replace(to, &t.pieces)
 	t.pieces.free(from)
 }
 
-// remove removes a session and frees its slot.
+// remove removes a session.
 func (t *table) remove(i slot) {
+	hash := t.hashID(t.id(i))
+	p, at := t.byID.place(hash, i)
+	t.forget(hash, i, p, at)
+	t.discard(i)
+}
+
+// forget lets no id lead to a slot any more.
+func (t *table) forget(hash uint64, i slot, p *part, at int) {
+	p.clear(at)
+	t.setFar(hash, i, nil)
+}
+
+// discard removes what is left of a session that no id leads to, and frees its
+// slot. It needs no guard.
+func (t *table) discard(i slot) {
 	p := t.pieces.at(i)
-	t.byID.remove(t.hashID(p.id()), i)
 	if user := p.user(); len(user) > 0 {
 		t.unlink(i, user)
 	}
 	t.wheel.remove(i, &t.pieces)
 	t.agents.release(p.agent())
-	if p.has(flagFar) {
-		delete(t.far, i)
-	}
 	t.pieces.free(i)
 	t.count--
 }
 
+// removeAlone is remove for who holds no guard. It takes the session's for some
+// ten nanoseconds: what has to wait for memory is done before and after.
+func (t *table) removeAlone(i slot) {
+	hash := t.hashID(t.id(i))
+	p, at := t.byID.place(hash, i)
+	g := t.guards.of(hash)
+	g.Lock()
+	t.forget(hash, i, p, at)
+	g.Unlock()
+	t.discard(i)
+}
+
 // expire removes sessions that have expired. It stops after so many steps, or
-// when nobody is due any more, and tells which.
+// when nobody is due any more, and tells which. Whoever calls it holds no guard.
 func (t *table) expire(now time.Time, steps int) (removed int, done bool) {
 	for range steps {
 		i, ok := t.wheel.due(now.UnixMilli(), &t.pieces)
@@ -181,7 +221,7 @@ func (t *table) expire(now time.Time, steps int) (removed int, done bool) {
 			t.wheel.add(i, &t.pieces)
 			continue
 		}
-		t.remove(i)
+		t.removeAlone(i)
 		removed++
 	}
 	return removed, false
@@ -194,7 +234,7 @@ func (t *table) first(hash uint64, user string) (slot, bool) {
 
 // link puts a session second among its user's: the index need not change.
 func (t *table) link(i slot, user string) {
-	hash := maphash.String(t.seed, user)
+	hash := maphash.String(t.guards.seed, user)
 	if first, ok := t.first(hash, user); ok {
 		t.pieces.link(atUser, i, first, t.pieces.at(first).next(atUser))
 	} else {
@@ -206,9 +246,9 @@ func (t *table) unlink(i slot, user []byte) {
 	switch next, prev := t.pieces.unlink(atUser, i); {
 	case prev != 0:
 	case next != 0:
-		t.byUser.replace(maphash.Bytes(t.seed, user), i, next)
+		t.byUser.replace(t.hashUser(user), i, next)
 	default:
-		t.byUser.remove(maphash.Bytes(t.seed, user), i)
+		t.byUser.remove(t.hashUser(user), i)
 	}
 }
 
@@ -216,7 +256,7 @@ func (t *table) unlink(i slot, user []byte) {
 // for the first. The table must not change meanwhile.
 func (t *table) ofUser(user string) iter.Seq[slot] {
 	return func(yield func(slot) bool) {
-		i, ok := t.first(maphash.String(t.seed, user), user)
+		i, ok := t.first(maphash.String(t.guards.seed, user), user)
 		for ok && yield(i) {
 			i = t.pieces.at(i).next(atUser)
 			ok = i != 0

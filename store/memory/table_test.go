@@ -124,7 +124,7 @@ func TestSlabsUseFreedPlacesAgain(t *testing.T) {
 	for range 100_000 {
 		s.free(s.alloc(blob(1, 100)))
 	}
-	if pages := len(s.pages) - 1; pages != 1 {
+	if pages := s.count - 1; pages != 1 {
 		t.Errorf("%d pages are used for one piece at a time, want 1", pages)
 	}
 }
@@ -134,18 +134,18 @@ func TestSlabsForgetWhatIsGone(t *testing.T) {
 	short, long := blob(0xaa, 98), blob(0xbb, 103)
 	i := s.alloc(long)
 	s.put(i, short)
-	if bytes.Contains(s.pages[1][:], []byte{0xbb}) {
+	if bytes.Contains(s.from(firstSlot), []byte{0xbb}) {
 		t.Error("a shorter piece has the end of the one before")
 	}
 	s.free(i)
-	if bytes.Contains(s.pages[1][:], []byte{0xaa}) {
+	if bytes.Contains(s.from(firstSlot), []byte{0xaa}) {
 		t.Error("a freed piece still holds its content")
 	}
 }
 
 func TestFullSlabs(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000).UTC()
-	table := newTable(now)
+	table := newTable(now, newGuards())
 	table.pieces.max = 2 // the first of which is none
 	var last store.SID
 	added := 0
@@ -157,8 +157,8 @@ func TestFullSlabs(t *testing.T) {
 		last = e.ID
 		added++
 	}
-	if want := slabPage / 112; added != want || table.agents.texts[0].uses != want {
-		t.Errorf("%d sessions were added, whose agent has %d uses, want %d", added, table.agents.texts[0].uses, want)
+	if want := slabPage / 104; added != want || table.agents.at(1).uses != want {
+		t.Errorf("%d sessions were added, whose agent has %d uses, want %d", added, table.agents.at(1).uses, want)
 	}
 	i, _ := table.find(last)
 	if table.save(i, 2, make([]byte, 100)) {
@@ -177,6 +177,9 @@ func TestEntrySurvivesPacking(t *testing.T) {
 	milli := rapid.Custom(func(t *rapid.T) time.Time {
 		return fromMilli(rapid.Int64Range(-62135596800000, 253402300799000).Draw(t, "ms")) // years 1 to 9999
 	})
+	since1970 := rapid.Custom(func(t *rapid.T) time.Time {
+		return fromMilli(rapid.Int64Range(0, 253402300799000).Draw(t, "ms"))
+	})
 	digest := rapid.Custom(func(t *rapid.T) (d store.Digest) {
 		copy(d[:], rapid.SliceOfN(rapid.Byte(), len(d), len(d)).Draw(t, "digest"))
 		return d
@@ -191,7 +194,7 @@ func TestEntrySurvivesPacking(t *testing.T) {
 				User: text(store.MaxUser).Draw(t, "user"), Name: text(store.MaxUser).Draw(t, "name"),
 				Methods: text(store.MaxText).Draw(t, "methods"), Address: text(store.MaxText).Draw(t, "address"),
 				UserAgent: text(store.MaxText).Draw(t, "agent"),
-				Created:   milli.Draw(t, "created"), LastSeen: milli.Draw(t, "seen"), Deadline: milli.Draw(t, "deadline"),
+				Created:   since1970.Draw(t, "created"), LastSeen: since1970.Draw(t, "seen"), Deadline: since1970.Draw(t, "deadline"),
 				Idle:       time.Duration(rapid.Int64Range(1, 1e12).Draw(t, "idle")) * time.Millisecond,
 				Persistent: rapid.Bool().Draw(t, "persistent"),
 			},
@@ -219,6 +222,25 @@ func TestEntrySurvivesPacking(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
+}
+
+func TestDeadlinesBeyondSixBytes(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000).UTC()
+	for _, c := range []struct {
+		deadline time.Time
+		live     bool
+	}{
+		{time.Date(12_000, 1, 1, 0, 0, 0, 0, time.UTC), true},
+		{time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		{time.Time{}, false},
+	} {
+		table := newTable(now, newGuards())
+		e := entry{Session: store.Session{ID: store.NewSID(now), LastSeen: now, Idle: time.Hour, Deadline: c.deadline}, version: 1}
+		table.add(e)
+		if i, _ := table.find(e.ID); table.live(i, now) != c.live {
+			t.Errorf("deadline %v: live %v, want %v", c.deadline, !c.live, c.live)
+		}
+	}
 }
 
 func TestAgentsAreBoundedAndGivenBack(t *testing.T) {
@@ -297,7 +319,7 @@ func pointers(kind reflect.Type) []string {
 
 func TestTableLeavesNothingBehind(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000).UTC()
-	table := newTable(now)
+	table := newTable(now, newGuards())
 	var ids []store.SID
 	for i := range 5000 {
 		e := entry{Session: store.Session{ID: store.NewSID(now), User: fmt.Sprint("user", i%50), UserAgent: strings.Repeat("x", i%60),
@@ -320,8 +342,10 @@ func TestTableLeavesNothingBehind(t *testing.T) {
 	if table.wheel.occupied != [wheelLevels]uint64{} || table.wheel.heads != (wheel{}).heads {
 		t.Error("the wheel is not empty")
 	}
-	if len(table.far) != 0 {
-		t.Errorf("%d values are left", len(table.far))
+	for _, far := range table.far {
+		if len(far) != 0 {
+			t.Errorf("%d values are left", len(far))
+		}
 	}
 	for p := range table.byID.parts {
 		if table.byID.parts[p].used+table.byUser.parts[p].used != 0 {
@@ -345,7 +369,7 @@ func TestWheelIsASortedList(t *testing.T) {
 	const hour = 3_600_000
 	rapid.Check(t, func(t *rapid.T) {
 		now := fromMilli(1_800_000_000_000)
-		table := newTable(now)
+		table := newTable(now, newGuards())
 		want := map[store.SID]time.Time{}                                                                        // when they expire
 		after := rapid.OneOf(rapid.Int64Range(-2, 100), rapid.Int64Range(0, 3*hour), rapid.Int64Range(0, 1<<42)) // milliseconds
 		idle := rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 1 << 62})
