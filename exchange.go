@@ -39,10 +39,10 @@ type exchange struct {
 	values       values
 	changes      []change
 
-	// The session as the request begins, and the values of headers that most
-	// answers get: one allocation for all, which the profile shows to count.
-	firstSession       Session
-	vary, cacheControl [1]string
+	// The session as the request begins, and the value of the header that an
+	// answer gets: one allocation for all, which the profile shows to count.
+	firstSession Session
+	header       [1]string
 }
 
 // session returns the session of the request, as it is now. It is never nil.

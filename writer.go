@@ -114,14 +114,25 @@ func (x *exchange) commit() error {
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
 	}
-	x.varyByCookie(h)
-	// An answer made for one visitor must not be shown to the next (ASVS
-	// 14.3.2). The handler may say otherwise, unless a cookie goes along.
-	if x.cookieAction != cookieKeep || (x.via != viaNothing && headerValue(h, "Cache-Control") == "") {
-		x.cacheControl[0] = "no-store"
-		h["Cache-Control"] = x.cacheControl[:]
-	}
+	x.keepFromOthers(h)
 	return nil
+}
+
+// keepFromOthers sees to it that an answer made for one visitor is not shown to
+// the next (ASVS 14.3.2): it is not stored. The handler may say otherwise, unless
+// a cookie goes along; then, and for visitors without a session, caches learn
+// that the answer depends on who asks. What is not stored need not vary (RFC 9110
+// section 12.5.5).
+func (x *exchange) keepFromOthers(h http.Header) {
+	caching := headerValue(h, "Cache-Control")
+	if x.cookieAction != cookieKeep || (x.via != viaNothing && caching == "") {
+		caching = "no-store"
+		x.header[0] = caching
+		h["Cache-Control"] = x.header[:]
+	}
+	if caching != "no-store" {
+		x.varyByCookie(h)
+	}
 }
 
 const saveTimeout = 10 * time.Second
@@ -157,7 +168,7 @@ func (x *exchange) replaceAnswer(err error) {
 func (x *exchange) varyByCookie(h http.Header) {
 	lines := h["Vary"]
 	if lines == nil {
-		lines = x.vary[:0]
+		lines = x.header[:0]
 	}
 	for _, line := range lines {
 		for have := range strings.SplitSeq(line, ",") {
