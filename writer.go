@@ -101,7 +101,7 @@ func (x *exchange) commitOnce() (ok bool, err error) {
 
 // commit saves what the handler changed and puts the cookie into the headers.
 func (x *exchange) commit() error {
-	if x.unsaved || len(x.changes) > 0 {
+	if x.unsaved || x.changes != nil {
 		if err := x.save(); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(&x.cookie, &x.session().record).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(&x.session().record, x.secret).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
@@ -140,7 +140,7 @@ const saveTimeout = 10 * time.Second
 // save writes what the handler changed. It goes on when the client hangs up:
 // the handler has done its work, and half of it must not be lost.
 func (x *exchange) save() error {
-	ctx := context.WithoutCancel(&x.ctx)
+	ctx := context.WithoutCancel(x)
 	if !x.m.store.InProcess() { // which keeps nobody waiting
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, saveTimeout)
@@ -155,13 +155,13 @@ func (x *exchange) save() error {
 // replaceAnswer sends the error in the place of the handler's answer, of which
 // neither a header nor a byte goes out.
 func (x *exchange) replaceAnswer(err error) {
-	x.m.report(&x.ctx, "the session could not be saved", err)
+	x.m.report(x, "the session could not be saved", err)
 	h := x.Header()
 	clear(h)
 	for k, v := range x.headersBefore {
 		h[k] = v
 	}
-	x.m.config.ErrorHandler(x.underlying, x.r, err)
+	x.m.config.ErrorHandler(x.underlying, &x.request, err)
 }
 
 // varyByCookie tells caches that the answer depends on who asks.
