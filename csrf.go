@@ -48,7 +48,9 @@ func (t csrfToken) mask() string {
 	var raw [2 * len(t)]byte
 	rand.Read(raw[:len(t)])
 	subtle.XORBytes(raw[len(t):], raw[:len(t)], t[:])
-	return cookieEncoding.EncodeToString(raw[:])
+	var text [csrfLength]byte
+	cookieEncoding.Encode(text[:], raw[:])
+	return string(text[:])
 }
 
 // matches compares in constant time.
