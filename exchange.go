@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -19,12 +20,12 @@ import (
 // so it has room for the rest that a request needs, and is no longer than 760
 // bytes, for which the allocator takes 768.
 type exchange struct {
-	context.Context              // of the request as it came
-	request         http.Request // as the handler gets it
-	m               *Manager
-	underlying      http.ResponseWriter
+	came       *http.Request // as it came
+	request    http.Request  // as the handler gets it
+	m          *Manager
+	underlying http.ResponseWriter
 
-	headersBefore http.Header // what outer handlers had set
+	headersBefore []header // what outer handlers had set
 
 	mu  sync.Mutex              // a handler may use several goroutines
 	who atomic.Pointer[Session] // nil: nobody; read without mu, so that hooks may ask
@@ -45,6 +46,23 @@ type exchange struct {
 
 	firstSession Session   // as the request begins
 	header       [1]string // the value of the one that the answer gets
+}
+
+type header struct {
+	name   string
+	values []string // may be none, by which net/http is told to leave one out
+}
+
+// copyHeaders makes no map, as http.Header.Clone does: every request pays for the
+// copy, and hardly one needs it.
+func copyHeaders(h http.Header) []header {
+	all, values := make([]header, 0, len(h)), make([]string, 0, len(h))
+	for name, some := range h {
+		first := len(values)
+		values = append(values, some...)
+		all = append(all, header{name, values[first:len(values):len(values)]})
+	}
+	return all
 }
 
 // session returns the session of the request, as it is now. It is never nil.
@@ -74,13 +92,20 @@ const (
 
 type contextKey struct{}
 
-// Value makes the exchange a context that knows itself, without the one that
-// context.WithValue would allocate.
+// The exchange is the context of the request as it came, and knows itself,
+// without the one that context.WithValue would allocate.
+
+func (x *exchange) Deadline() (time.Time, bool) { return x.came.Context().Deadline() }
+
+func (x *exchange) Done() <-chan struct{} { return x.came.Context().Done() }
+
+func (x *exchange) Err() error { return x.came.Context().Err() }
+
 func (x *exchange) Value(key any) any {
 	if key == (contextKey{}) {
 		return x
 	}
-	return x.Context.Value(key)
+	return x.came.Context().Value(key)
 }
 
 // exchange returns the exchange of a context that comes from this manager's
@@ -127,11 +152,11 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{Context: r.Context(), m: h.m, underlying: w}
+	x := &exchange{came: r, m: h.m, underlying: w}
 	x.request = *r.WithContext(x)
 	r = &x.request
 	if h := w.Header(); len(h) > 0 {
-		x.headersBefore = h.Clone()
+		x.headersBefore = copyHeaders(h)
 	}
 	defer x.removeUploads()
 	if err := x.admit(r); err != nil {

@@ -158,8 +158,8 @@ func (x *exchange) replaceAnswer(err error) {
 	x.m.report(x, "the session could not be saved", err)
 	h := x.Header()
 	clear(h)
-	for k, v := range x.headersBefore {
-		h[k] = v
+	for _, before := range x.headersBefore {
+		h[before.name] = before.values
 	}
 	x.m.config.ErrorHandler(x.underlying, &x.request, err)
 }
