@@ -77,6 +77,13 @@ func BenchmarkRequest(b *testing.B) {
 			r.Header.Set("X-CSRF-Token", u.csrf)
 		})
 	})
+	b.Run("csrf-token", func(b *testing.B) {
+		benchRequest(b, func(_ http.ResponseWriter, r *http.Request) {
+			if _, err := counterfoil.CSRFToken(r.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}, nil)
+	})
 	b.Run("no-session", func(b *testing.B) {
 		benchRequest(b, func(http.ResponseWriter, *http.Request) {}, func(_ *browser, r *http.Request) { r.Header.Del("Cookie") })
 	})

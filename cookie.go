@@ -53,14 +53,13 @@ func (s *secret) matches(d store.Digest) bool {
 	return subtle.ConstantTimeCompare(ours[:], d[:]) == 1
 }
 
-// A cookieValue is a session cookie, read or about to be written. The zero
-// cookieValue is none.
+func (s *secret) isZero() bool { return *s == secret{} }
+
+// A cookieValue is a session cookie, read or about to be written.
 type cookieValue struct {
 	id     store.SID
 	secret secret
 }
-
-func (c *cookieValue) isZero() bool { return c.id.IsZero() }
 
 func (c *cookieValue) encode() string {
 	var raw [len(c.id) + len(c.secret)]byte
@@ -112,9 +111,10 @@ func findCookie(h http.Header, name string) (value string, found bool, err error
 
 // sessionCookie is the Set-Cookie of a session. Without Max-Age it ends with
 // the browser; the server's time-outs hold in either case.
-func (m *Manager) sessionCookie(c *cookieValue, s *store.Session) *http.Cookie {
+func (m *Manager) sessionCookie(s *store.Session, secret secret) *http.Cookie {
 	cookie := m.emptyCookie()
-	cookie.Value = c.encode()
+	value := cookieValue{s.ID, secret}
+	cookie.Value = value.encode()
 	if s.Persistent {
 		cookie.MaxAge = max(int(s.Deadline.Sub(s.AsOf)/time.Second), 1)
 	}

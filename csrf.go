@@ -48,7 +48,9 @@ func (t csrfToken) mask() string {
 	var raw [2 * len(t)]byte
 	rand.Read(raw[:len(t)])
 	subtle.XORBytes(raw[len(t):], raw[:len(t)], t[:])
-	return cookieEncoding.EncodeToString(raw[:])
+	var text [csrfLength]byte
+	cookieEncoding.Encode(text[:], raw[:])
+	return string(text[:])
 }
 
 // matches compares in constant time.
@@ -83,12 +85,12 @@ func CSRFToken(ctx context.Context) (string, error) {
 	if x.via == viaBearer {
 		return "", ErrNoSession
 	}
-	if x.cookie.isZero() {
+	if x.secret.isZero() {
 		if err := x.beginAnonymous(); err != nil {
 			return "", err
 		}
 	}
-	return x.cookie.secret.csrfToken().mask(), nil
+	return x.secret.csrfToken().mask(), nil
 }
 
 // CSRFField is [CSRFToken] as the hidden input that every form needs. With
@@ -112,7 +114,7 @@ func (x *exchange) guard(r *http.Request) error {
 		return nil // browsers never add a bearer token by themselves
 	case x.unknownCookie:
 		return ErrUnknownSession
-	case x.cookie.isZero():
+	case x.secret.isZero():
 		return ErrNoSession
 	}
 	if err := x.m.checkOrigin(r); err != nil {
@@ -122,7 +124,7 @@ func (x *exchange) guard(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !x.cookie.secret.csrfToken().matches(token) {
+	if !x.secret.csrfToken().matches(token) {
 		return ErrCSRF
 	}
 	x.verified = true

@@ -64,7 +64,7 @@ func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 		x.cookieAction = cookieExpire
 	}
 	x.who.Store(nil)
-	x.cookie, x.unsaved = cookieValue{}, false
+	x.secret, x.unsaved = secret{}, false
 	x.values, x.changes = values{}, nil
 	return head, nil
 }

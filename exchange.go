@@ -7,20 +7,25 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/counterfoil/counterfoil/store"
 )
 
 // An exchange is one request and its answer: which session the request has, how
-// it proved that, and what the handler changed. It travels in the request's
-// context and is the handler's ResponseWriter.
+// it proved that, and what the handler changed. It is the context of the
+// handler's request, and his ResponseWriter.
+//
+// Every request allocates one, and what is done with memory grows with its size:
+// so it has room for the rest that a request needs, and is no longer than 760
+// bytes, for which the allocator takes 768.
 type exchange struct {
+	came       *http.Request // as it came
+	request    http.Request  // as the handler gets it
 	m          *Manager
-	ctx        requestContext
-	r          *http.Request
 	underlying http.ResponseWriter
 
-	headersBefore http.Header // what outer handlers had set
+	headersBefore []header // what outer handlers had set
 
 	mu  sync.Mutex              // a handler may use several goroutines
 	who atomic.Pointer[Session] // nil: nobody; read without mu, so that hooks may ask
@@ -35,14 +40,29 @@ type exchange struct {
 	unsaved      bool // the session is anonymous and will be created by the commit
 	committed    bool
 	failed       bool
-	cookie       cookieValue // zero: the session has none, or there is no session
+	secret       secret // of the session's cookie; zero: it has none, or there is no session
 	values       values
-	changes      []change
+	changes      *change // the latest
 
-	// The session as the request begins, and the values of headers that most
-	// answers get: one allocation for all, which the profile shows to count.
-	firstSession       Session
-	vary, cacheControl [1]string
+	firstSession Session   // as the request begins
+	header       [1]string // the value of the one that the answer gets
+}
+
+type header struct {
+	name   string
+	values []string // may be none, by which net/http is told to leave one out
+}
+
+// copyHeaders makes no map, as http.Header.Clone does: every request pays for the
+// copy, and hardly one needs it.
+func copyHeaders(h http.Header) []header {
+	all, values := make([]header, 0, len(h)), make([]string, 0, len(h))
+	for name, some := range h {
+		first := len(values)
+		values = append(values, some...)
+		all = append(all, header{name, values[first:len(values):len(values)]})
+	}
+	return all
 }
 
 // session returns the session of the request, as it is now. It is never nil.
@@ -72,18 +92,20 @@ const (
 
 type contextKey struct{}
 
-// A requestContext is the context of the request as it came, and knows the
-// exchange. It is a part of that, where context.WithValue would allocate.
-type requestContext struct {
-	context.Context
-	exchange *exchange
-}
+// The exchange is the context of the request as it came, and knows itself,
+// without the one that context.WithValue would allocate.
 
-func (c *requestContext) Value(key any) any {
+func (x *exchange) Deadline() (time.Time, bool) { return x.came.Context().Deadline() }
+
+func (x *exchange) Done() <-chan struct{} { return x.came.Context().Done() }
+
+func (x *exchange) Err() error { return x.came.Context().Err() }
+
+func (x *exchange) Value(key any) any {
 	if key == (contextKey{}) {
-		return c.exchange
+		return x
 	}
-	return c.Context.Value(key)
+	return x.came.Context().Value(key)
 }
 
 // exchange returns the exchange of a context that comes from this manager's
@@ -122,27 +144,32 @@ func FromContext(ctx context.Context) *Session {
 //
 // A request with a bearer token is judged by that alone: its cookies count for
 // nothing and it needs no CSRF token (unless Config.CookiesOnly).
-func (m *Manager) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{m: m, underlying: w}
-		x.ctx = requestContext{r.Context(), x}
-		x.r = r.WithContext(&x.ctx)
-		if h := w.Header(); len(h) > 0 {
-			x.headersBefore = h.Clone()
-		}
-		defer x.removeUploads()
-		if err := x.admit(x.r); err != nil {
-			m.refuse(x, x.r, err)
-		} else {
-			next.ServeHTTP(x, x.r)
-		}
-		x.ready() // an answer without a body commits here
-	})
+func (m *Manager) Handler(next http.Handler) http.Handler { return &handler{m, next} }
+
+type handler struct {
+	m    *Manager
+	next http.Handler
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{came: r, m: h.m, underlying: w}
+	x.request = *r.WithContext(x)
+	r = &x.request
+	if h := w.Header(); len(h) > 0 {
+		x.headersBefore = copyHeaders(h)
+	}
+	defer x.removeUploads()
+	if err := x.admit(r); err != nil {
+		h.m.refuse(x, r, err)
+	} else {
+		h.next.ServeHTTP(x, r)
+	}
+	x.ready() // an answer without a body commits here
 }
 
 // removeUploads does what net/http does for its own copy of the request.
 func (x *exchange) removeUploads() {
-	if f := x.r.MultipartForm; f != nil {
+	if f := x.request.MultipartForm; f != nil {
 		_ = f.RemoveAll() // what can't be removed is the system's to clean up
 	}
 }
@@ -214,7 +241,7 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 		return err
 	}
 	x.m.touch(record)
-	x.via, x.cookie = viaCookie, cookie
+	x.via, x.secret = viaCookie, cookie.secret
 	x.begin()
 	return nil
 }
@@ -242,8 +269,7 @@ func (x *exchange) beginAnonymous() error {
 	if x.committed {
 		return x.tooLate("an anonymous session")
 	}
-	x.cookie = cookieValue{id: store.NewSID(x.m.now()), secret: newSecret()}
-	x.unsaved = true
+	x.secret, x.unsaved = newSecret(), true
 	x.cookieAction = cookieSet
 	return nil
 }
@@ -268,6 +294,6 @@ func (x *exchange) saveAnonymous(ctx context.Context) error {
 // tooLate reports a change that can't take effect any more (D6).
 func (x *exchange) tooLate(what string) error {
 	// The pattern, not the path: paths may hold secrets of the application.
-	x.m.config.Logger.WarnContext(&x.ctx, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.r.Pattern)
+	x.m.config.Logger.WarnContext(x, "a change of the session came after the answer had begun and is lost", "change", what, "route", x.request.Pattern)
 	return ErrCommitted
 }

@@ -79,21 +79,21 @@ func FuzzForm(f *testing.F) {
 // Values that were damaged in the store never panic, and what was set is read.
 func FuzzValues(f *testing.F) {
 	f.Add([]byte(nil), "k", []byte("1"))
-	f.Add(applyChanges(nil, []change{{"a", []byte("1")}, {"b", []byte("2")}}), "b", []byte("3"))
+	f.Add(applyChanges(nil, &change{"b", []byte("2"), &change{key: "a", json: []byte("1")}}), "b", []byte("3"))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, "k", []byte("1"))
 	f.Fuzz(func(t *testing.T, data []byte, key string, json []byte) {
 		before := bytes.Clone(data)
 		if json == nil {
 			json = []byte{}
 		}
-		changed := applyChanges(data, []change{{key, json}})
+		changed := applyChanges(data, &change{key: key, json: json})
 		if !bytes.Equal(data, before) {
 			t.Fatal("the old values were written to")
 		}
 		if got := findValue(changed, key); !bytes.Equal(got, json) {
 			t.Errorf("set %q, read %q", json, got)
 		}
-		if gone := applyChanges(changed, []change{{key, nil}}); findValue(gone, key) != nil {
+		if gone := applyChanges(changed, &change{key: key}); findValue(gone, key) != nil {
 			t.Error("a deleted value is there")
 		}
 	})

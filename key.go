@@ -88,7 +88,7 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 	if x.committed {
 		return x.tooLate("key " + k.name)
 	}
-	if x.session().record.ID.IsZero() || findChange(x.changes, k.name) != nil {
+	if x.session().record.ID.IsZero() || x.changes.find(k.name) != nil {
 		return k.updateHere(ctx, x, edit)
 	}
 	if err := x.load(ctx); err != nil {
@@ -99,7 +99,7 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 		if err != nil {
 			return nil, err
 		}
-		return applyChanges(data, []change{{k.name, raw}}), nil
+		return applyChanges(data, &change{key: k.name, json: raw}), nil
 	})
 	x.values = values{} // what comes next reads what others wrote, too
 	return err

@@ -154,8 +154,8 @@ func (x *exchange) replace(ctx context.Context, record store.Session, c store.Cr
 	if err != nil {
 		return err
 	}
-	cookie := cookieValue{id: id, secret: newSecret()}
-	record.ID, record.Secret = cookie.id, cookie.secret.digest()
+	secret := newSecret()
+	record.ID, record.Secret = id, secret.digest()
 	c.Session, c.Replaces = record, old
 	created, err := m.create(ctx, c)
 	if err != nil {
@@ -163,7 +163,7 @@ func (x *exchange) replace(ctx context.Context, record store.Session, c store.Cr
 	}
 	m.refuseNow(old)
 	x.who.Store(&Session{record: created, current: true})
-	x.cookie, x.cookieAction = cookie, cookieSet
+	x.secret, x.cookieAction = secret, cookieSet
 	x.values, x.unsaved = values{}, false
 	if !c.Inherit {
 		x.changes = nil // they were another user's
@@ -190,14 +190,14 @@ func (m *Manager) newLogin(l *Login) (store.Session, time.Duration) {
 
 // newRecord is the record of an anonymous session.
 func (x *exchange) newRecord(idle time.Duration) store.Session {
-	record := store.Session{ID: x.cookie.id, Secret: x.cookie.secret.digest(), Idle: idle}
+	record := store.Session{ID: store.NewSID(x.m.now()), Secret: x.secret.digest(), Idle: idle}
 	record.UserAgent, record.Address = x.client()
 	return record
 }
 
 // client describes who made the request, for the list of sessions.
 func (x *exchange) client() (userAgent, address string) {
-	return cut(x.r.UserAgent(), store.MaxText), cut(x.m.config.ClientAddress(x.r), store.MaxText)
+	return cut(x.request.UserAgent(), store.MaxText), cut(x.m.config.ClientAddress(&x.request), store.MaxText)
 }
 
 // cut shortens client's text to what the store takes; a broken last character

@@ -22,10 +22,19 @@ type values struct {
 }
 
 // A change is a value that the handler has set, or deleted (nil), and that the
-// commit will save.
+// commit will save. It leads to the one before; keys differ.
 type change struct {
-	key  string
-	json []byte
+	key    string
+	json   []byte
+	before *change
+}
+
+// find returns the change of a key, of this one and those before; or nil.
+func (c *change) find(key string) *change {
+	for c != nil && c.key != key {
+		c = c.before
+	}
+	return c
 }
 
 // load reads the values on their first use in a request.
@@ -45,7 +54,7 @@ func (x *exchange) load(ctx context.Context) error {
 // lookUp returns the JSON of a key: as this request has changed it, else as it
 // is in the store. Nil: there is none.
 func (x *exchange) lookUp(ctx context.Context, key string) ([]byte, error) {
-	if c := findChange(x.changes, key); c != nil {
+	if c := x.changes.find(key); c != nil {
 		return c.json, nil
 	}
 	if err := x.load(ctx); err != nil {
@@ -62,7 +71,7 @@ func (x *exchange) put(key string, json []byte) error {
 	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session() == noSession) {
 		return ErrEnded // logged out in this request
 	}
-	if x.cookie.isZero() && x.via != viaBearer {
+	if x.secret.isZero() && x.via != viaBearer {
 		if json == nil {
 			return nil // there is nothing to delete
 		}
@@ -70,11 +79,11 @@ func (x *exchange) put(key string, json []byte) error {
 			return err
 		}
 	}
-	if c := findChange(x.changes, key); c != nil {
+	if c := x.changes.find(key); c != nil {
 		c.json = json
 		return nil
 	}
-	x.changes = append(x.changes, change{key, json})
+	x.changes = &change{key, json, x.changes}
 	return nil
 }
 
@@ -135,9 +144,9 @@ func findValue(data []byte, key string) []byte {
 // applyChanges returns new encoded values, and leaves data as it is. A changed
 // value stays in its place, so that setting what is there already changes
 // nothing and is not written (D7).
-func applyChanges(data []byte, changes []change) []byte {
+func applyChanges(data []byte, changes *change) []byte {
 	size := len(data)
-	for _, c := range changes {
+	for c := changes; c != nil; c = c.before {
 		size += len(c.key) + len(c.json) + 2*binary.MaxVarintLen32
 	}
 	out := make([]byte, 0, size)
@@ -146,27 +155,18 @@ func applyChanges(data []byte, changes []change) []byte {
 		if !ok {
 			break
 		}
-		if c := findChange(changes, string(key)); c != nil {
+		if c := changes.find(string(key)); c != nil {
 			json = c.json
 		}
 		out = appendValue(out, string(key), json)
 		rest = next
 	}
-	for _, c := range changes {
+	for c := changes; c != nil; c = c.before {
 		if findValue(data, c.key) == nil {
 			out = appendValue(out, c.key, c.json)
 		}
 	}
 	return out
-}
-
-func findChange(changes []change, key string) *change {
-	for i := range changes {
-		if changes[i].key == key {
-			return &changes[i]
-		}
-	}
-	return nil
 }
 
 // appendValue appends a value, or nothing for one that is deleted.

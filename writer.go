@@ -101,7 +101,7 @@ func (x *exchange) commitOnce() (ok bool, err error) {
 
 // commit saves what the handler changed and puts the cookie into the headers.
 func (x *exchange) commit() error {
-	if x.unsaved || len(x.changes) > 0 {
+	if x.unsaved || x.changes != nil {
 		if err := x.save(); err != nil {
 			return err
 		}
@@ -109,19 +109,30 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(&x.cookie, &x.session().record).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(&x.session().record, x.secret).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
 	}
-	x.varyByCookie(h)
-	// An answer made for one visitor must not be shown to the next (ASVS
-	// 14.3.2). The handler may say otherwise, unless a cookie goes along.
-	if x.cookieAction != cookieKeep || (x.via != viaNothing && headerValue(h, "Cache-Control") == "") {
-		x.cacheControl[0] = "no-store"
-		h["Cache-Control"] = x.cacheControl[:]
-	}
+	x.keepFromOthers(h)
 	return nil
+}
+
+// keepFromOthers sees to it that an answer made for one visitor is not shown to
+// the next (ASVS 14.3.2): it is not stored. The handler may say otherwise, unless
+// a cookie goes along; then, and for visitors without a session, caches learn
+// that the answer depends on who asks. What is not stored need not vary (RFC 9110
+// section 12.5.5).
+func (x *exchange) keepFromOthers(h http.Header) {
+	caching := headerValue(h, "Cache-Control")
+	if x.cookieAction != cookieKeep || (x.via != viaNothing && caching == "") {
+		caching = "no-store"
+		x.header[0] = caching
+		h["Cache-Control"] = x.header[:]
+	}
+	if caching != "no-store" {
+		x.varyByCookie(h)
+	}
 }
 
 const saveTimeout = 10 * time.Second
@@ -129,7 +140,7 @@ const saveTimeout = 10 * time.Second
 // save writes what the handler changed. It goes on when the client hangs up:
 // the handler has done its work, and half of it must not be lost.
 func (x *exchange) save() error {
-	ctx := context.WithoutCancel(&x.ctx)
+	ctx := context.WithoutCancel(x)
 	if !x.m.store.InProcess() { // which keeps nobody waiting
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, saveTimeout)
@@ -144,20 +155,20 @@ func (x *exchange) save() error {
 // replaceAnswer sends the error in the place of the handler's answer, of which
 // neither a header nor a byte goes out.
 func (x *exchange) replaceAnswer(err error) {
-	x.m.report(&x.ctx, "the session could not be saved", err)
+	x.m.report(x, "the session could not be saved", err)
 	h := x.Header()
 	clear(h)
-	for k, v := range x.headersBefore {
-		h[k] = v
+	for _, before := range x.headersBefore {
+		h[before.name] = before.values
 	}
-	x.m.config.ErrorHandler(x.underlying, x.r, err)
+	x.m.config.ErrorHandler(x.underlying, &x.request, err)
 }
 
 // varyByCookie tells caches that the answer depends on who asks.
 func (x *exchange) varyByCookie(h http.Header) {
 	lines := h["Vary"]
 	if lines == nil {
-		lines = x.vary[:0]
+		lines = x.header[:0]
 	}
 	for _, line := range lines {
 		for have := range strings.SplitSeq(line, ",") {

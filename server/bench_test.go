@@ -15,6 +15,24 @@ import (
 	"github.com/counterfoil/counterfoil/store/memory"
 )
 
+// BenchmarkSession is a program that asks who it is, by a token, without the
+// socket.
+func BenchmarkSession(b *testing.B) {
+	s := openSite(b)
+	r := httptest.NewRequest(http.MethodGet, s.url+"/v1/session", nil)
+	r.Header = bearer(s.apiLogin().AccessToken)
+	h, w := s.server.Handler(), httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Body.Reset()
+		clear(w.Header())
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+}
+
 // BenchmarkRenew is one renewal of a verifier, without the socket: what the
 // server takes for each, five times a bound.
 func BenchmarkRenew(b *testing.B) {

@@ -13,8 +13,27 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 	// Browsers ask of a redirect after a form, too, whether the page allows it:
 	// a login leads back to the application.
 	formAction := strings.Join(append([]string{"'self'"}, s.appOrigins...), " ")
+	always := []struct{ name, value string }{
+		{"X-Content-Type-Options", "nosniff"},
+		// Not no-referrer: browsers would send our own forms with a null Origin.
+		{"Referrer-Policy", "same-origin"},
+		{"X-Frame-Options", "DENY"},
+		{"Cross-Origin-Opener-Policy", "same-origin"},
+		{"Cross-Origin-Resource-Policy", "same-origin"},
+		{"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+		{"Cache-Control", "no-store"},
+		{"Strict-Transport-Security", "max-age=63072000; includeSubDomains"},
+	}
+	if !s.secure {
+		always = always[:len(always)-1]
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
+		values := make([]string, len(always)) // each header's own, in one allocation
+		for i, header := range always {
+			values[i] = header.value
+			h[header.name] = values[i : i+1 : i+1]
+		}
 		if isAPI(r) {
 			h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; sandbox")
 		} else {
@@ -22,17 +41,6 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 			r = r.WithContext(context.WithValue(r.Context(), nonceKey{}, nonce))
 			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; img-src 'self'; "+
 				"form-action "+formAction+"; base-uri 'none'; frame-ancestors 'none'; object-src 'none'")
-		}
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Not no-referrer: browsers would send our own forms with a null Origin.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Cache-Control", "no-store")
-		if s.secure {
-			h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/counterfoil/counterfoil/server/pages"
 )
@@ -88,8 +89,13 @@ func (s *Server) routes() http.Handler {
 func (s *Server) withUnmatched(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
-		if pattern != "" {
+		switch {
+		case strings.Contains(pattern, "{"): // what stands there only ServeHTTP notes
 			mux.ServeHTTP(w, r)
+			return
+		case pattern != "":
+			r.Pattern = pattern
+			handler.ServeHTTP(w, r)
 			return
 		}
 		// The mux's own answer tells 404 from 405, and which methods there are.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"sync"
 	"testing"
@@ -134,6 +135,22 @@ func (i *issuer) endMany(n int) {
 		check(i.t, i.store.Merge(context.Background(), entries))
 		n -= len(entries)
 		entries = entries[:0]
+	}
+}
+
+// A request that is let through costs the copy of it that the handler gets.
+func TestHandlerAllocatesOnce(t *testing.T) {
+	i := newIssuer(t)
+	v := i.readyVerifier(func(c *verify.Config) { c.Policy = verify.Strict })
+	h := v.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if claims, ok := verify.FromContext(r.Context()); !ok || claims.Subject == "" {
+			t.Error("nobody asks")
+		}
+	}))
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+i.logIn())
+	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n >= 2 { // what runs beside it counts, too
+		t.Errorf("%v allocations", n)
 	}
 }
 

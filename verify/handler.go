@@ -20,17 +20,43 @@ func (v *Verifier) Handler(next http.Handler) http.Handler {
 // HandlerWith is Handler with another policy than the one of the configuration,
 // for routes on which more, or less, is at stake.
 func (v *Verifier) HandlerWith(p Policy, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, err := v.identify(r, p)
-		if err != nil {
-			v.config.ErrorHandler(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, &claims)))
-	})
+	return &handler{v, p, next}
+}
+
+type handler struct {
+	v      *Verifier
+	policy Policy
+	next   http.Handler
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	claims, err := h.v.identify(r, h.policy)
+	if err != nil {
+		h.v.config.ErrorHandler(w, r, err)
+		return
+	}
+	c := &checked{Context: r.Context(), claims: claims}
+	c.request = *r.WithContext(c)
+	h.next.ServeHTTP(w, &c.request)
+}
+
+// A checked request is the context of the request that next gets, and holds it:
+// one allocation, where context.WithValue and http.Request.WithContext would make
+// two more.
+type checked struct {
+	context.Context // of the request as it came
+	request         http.Request
+	claims          token.Claims
 }
 
 type contextKey struct{}
+
+func (c *checked) Value(key any) any {
+	if key == (contextKey{}) {
+		return &c.claims
+	}
+	return c.Context.Value(key)
+}
 
 // FromContext returns what the request's token says: Subject, SessionID,
 // Username and so on. False: the request did not come through a [Verifier].

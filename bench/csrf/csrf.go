@@ -151,11 +151,27 @@ func (b *browser) post() *http.Request { return b.withHeaders(http.MethodPost) }
 // withHeaders is a request with all headers that the libraries look at.
 func (b *browser) withHeaders(method string) *http.Request {
 	r := web.Request(method, "/", b.cookies)
-	r.Header.Set("Origin", web.Origin)
-	r.Header.Set("Referer", web.Origin+"/")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	if b.token != "" {
-		r.Header.Set("X-CSRF-Token", b.token)
+	for name, value := range b.evidence() {
+		r.Header.Set(name, value)
 	}
 	return r
+}
+
+// withOtherHeaders is a GET with as many headers, and as long ones, at which
+// nobody looks.
+func (b *browser) withOtherHeaders() *http.Request {
+	r := b.get()
+	for name, value := range b.evidence() {
+		r.Header.Set("Z"+name[1:], value)
+	}
+	return r
+}
+
+// evidence are the headers that the libraries look at.
+func (b *browser) evidence() map[string]string {
+	headers := map[string]string{"Origin": web.Origin, "Referer": web.Origin + "/", "Sec-Fetch-Site": "same-origin"}
+	if b.token != "" {
+		headers["X-CSRF-Token"] = b.token
+	}
+	return headers
 }

@@ -23,6 +23,9 @@ func TestAdaptersDoTheWork(t *testing.T) {
 			if err := web.Sender(a.quiet, b.get())(); err != nil {
 				t.Errorf("a GET: %v", err)
 			}
+			if post, other := b.post(), b.withOtherHeaders(); len(post.Header) != len(other.Header) || other.Header.Get("Origin") != "" {
+				t.Errorf("the other headers are %v", other.Header)
+			}
 			if a.kind == report.Limit {
 				return
 			}

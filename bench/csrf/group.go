@@ -14,6 +14,7 @@ import (
 const (
 	ours        = "Counterfoil"
 	oursHeaders = "Counterfoil, with all the headers of the POST"
+	oursOthers  = "Counterfoil, with as many other headers"
 	theirs      = "nosurf"
 	bare        = "bare handler"
 )
@@ -46,11 +47,11 @@ func Run(ctx context.Context, p measure.Plan) (report.Section, error) {
 }
 
 // measured are the results by application and by kind of request.
-type measured struct{ get, headers, form, post map[string]measure.Result }
+type measured struct{ get, headers, others, form, post map[string]measure.Result }
 
 // measureAll measures all requests to all applications in the same rounds.
 func measureAll(tb testing.TB, p measure.Plan, all []app) (measured, error) {
-	m := measured{map[string]measure.Result{}, map[string]measure.Result{}, map[string]measure.Result{}, map[string]measure.Result{}}
+	m := measured{map[string]measure.Result{}, map[string]measure.Result{}, map[string]measure.Result{}, map[string]measure.Result{}, map[string]measure.Result{}}
 	var cases []measure.Case
 	var into []map[string]measure.Result
 	add := func(to map[string]measure.Result, name string, h http.Handler, r *http.Request) {
@@ -60,7 +61,10 @@ func measureAll(tb testing.TB, p measure.Plan, all []app) (measured, error) {
 	}
 	for _, a := range all {
 		b := newBrowser(tb, a)
-		add(m.headers, a.name, a.quiet, b.withHeaders(http.MethodGet))
+		if a.kind == report.Ours {
+			add(m.headers, a.name, a.quiet, b.withHeaders(http.MethodGet))
+			add(m.others, a.name, a.quiet, b.withOtherHeaders())
+		}
 		add(m.get, a.name, a.quiet, b.get())
 		add(m.post, a.name, a.quiet, b.post())
 		if a.form != nil {
@@ -126,17 +130,17 @@ func (m *measured) posts(all []app) report.Table {
 }
 
 func (m *measured) gets(all []app) report.Table {
-	t := whole("get", "A GET that asks for no token", "Our second row is a GET that has all the headers of the POST: nobody looks at them.")
+	t := whole("get", "A GET that asks for no token", "Our second row is a GET that has all the headers of the POST, and our third one that has as many which mean nothing, of the same length: a map with more headers takes longer to search. What the guard costs a GET is the difference of these two.")
 	for _, a := range all {
 		t.Rows = append(t.Rows, row(m.get[a.name], a.kind))
 		if a.kind == report.Ours {
-			with := row(m.headers[a.name], a.kind)
-			with.Name = oursHeaders
-			t.Rows = append(t.Rows, with)
+			with, others := row(m.headers[a.name], a.kind), row(m.others[a.name], a.kind)
+			with.Name, others.Name = oursHeaders, oursOthers
+			t.Rows = append(t.Rows, with, others)
 		}
 	}
 	t.NoPlot = true
-	t.Targets = []report.Target{{Row: oursHeaders, Metric: perRequest, Against: ours, Limit: 1.05, Words: "the guard costs a GET nothing (at most 1.05)"}}
+	t.Targets = []report.Target{{Row: oursHeaders, Metric: perRequest, Against: oursOthers, Limit: 1.05, Words: "the guard costs a GET nothing (at most 1.05)"}}
 	return t
 }
 

@@ -34,6 +34,7 @@ var servers = []struct {
 	open opener
 }{
 	{bareCookieName, report.Limit, bare(openCookie)},
+	{"bare handler, sent a cookie, with no-store", report.Limit, noStore(bare(openCookie))},
 	{bareTokenName, report.Limit, bare(openToken)},
 	{"counterfoil, cookie", report.Ours, openCookie},
 	{"counterfoil, JWT", report.Ours, openToken},
@@ -74,6 +75,18 @@ func bare(open opener) opener {
 	return func(url string) (http.Handler, string, error) {
 		_, header, err := open(url)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { greet(w, userID) }), header, err
+	}
+}
+
+// noStore has the answer say what every answer for one user has to say, whoever
+// writes it there.
+func noStore(open opener) opener {
+	return func(url string) (http.Handler, string, error) {
+		next, header, err := open(url)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-store")
+			next.ServeHTTP(w, r)
+		}), header, err
 	}
 }
 
