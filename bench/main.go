@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil/bench/csrf"
+	"github.com/counterfoil/counterfoil/bench/internal/child"
 	"github.com/counterfoil/counterfoil/bench/internal/measure"
 	"github.com/counterfoil/counterfoil/bench/internal/report"
 	"github.com/counterfoil/counterfoil/bench/middleware"
@@ -39,7 +41,9 @@ var groups = []struct {
 }
 
 func main() {
-	sockets.Child()
+	children := sockets.Children()
+	maps.Copy(children, middleware.Children())
+	child.Run(children)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx); err != nil {

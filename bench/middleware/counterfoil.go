@@ -14,10 +14,11 @@ import (
 
 var noteKey = counterfoil.NewKey[string]("note")
 
-// newCounterfoil mounts ours, with its defaults. The user and the time of his
-// login are the session's own.
+// newCounterfoil mounts ours, with its defaults, but that all others who are logged
+// in are the same user, too. The user and the time of his login are the session's
+// own.
 func newCounterfoil(tb testing.TB, name string, s store.Store) app {
-	m, err := counterfoil.New(counterfoil.Config{Store: s, PublicURL: web.Origin, Logger: slog.New(slog.DiscardHandler)})
+	m, err := counterfoil.New(counterfoil.Config{Store: s, PublicURL: web.Origin, MaxSessions: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,14 +14,14 @@ import (
 // newFiber mounts fiber's session middleware as its documentation shows, with
 // its own storage in memory. Fiber stands on fasthttp, so it gets fasthttp's
 // request; that is cheaper than one of net/http.
-func newFiber(tb testing.TB) app {
+func newFiber(tb testing.TB, name string) app {
 	var other nextNote
 	handler, store := session.NewWithStore(session.Config{CookieSecure: true, CookieHTTPOnly: true})
 	store.RegisterType(time.Time{})
 	f := fiber.New()
 	f.Use(handler)
 	known := func(c fiber.Ctx, s *session.Middleware) bool {
-		if name, _ := s.Get("user").(string); name != user {
+		if who, _ := s.Get("user").(string); who != user {
 			c.Status(http.StatusUnauthorized)
 			return false
 		}
@@ -64,7 +64,7 @@ func newFiber(tb testing.TB) app {
 		note, _ := s.Get("note").(string)
 		return c.SendString(shown(name, at, note))
 	})
-	return app{name: "fiber session, memory", kind: report.Peer, keepsOnServer: true, fast: &fastApp{
+	return app{name: name, kind: report.Peer, keepsOnServer: true, fast: &fastApp{
 		handler: f.Handler(),
 		test:    func(r *http.Request) (*http.Response, error) { return f.Test(r) },
 	}}

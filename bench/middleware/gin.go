@@ -13,18 +13,18 @@ import (
 	"github.com/counterfoil/counterfoil/bench/internal/report"
 )
 
-// newGin mounts gin-contrib/sessions as its README shows, in release mode and
-// without gin's own middleware, which would only cost it time.
-func newGin() []app {
+func newGinInMemory(name string) app { return newGin(name, memstore.NewStore(newKey()), true) }
+func newGinCookie(name string) app   { return newGin(name, cookie.NewStore(newKey()), false) }
+
+func newKey() []byte {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return []app{
-		ginApp("gin-contrib/sessions, memory", memstore.NewStore(key), true),
-		ginApp("gin-contrib/sessions, cookie", cookie.NewStore(key), false),
-	}
+	return key
 }
 
-func ginApp(name string, store sessions.Store, keepsOnServer bool) app {
+// newGin mounts gin-contrib/sessions as its README shows, in release mode and
+// without gin's own middleware, which would only cost it time.
+func newGin(name string, store sessions.Store, keepsOnServer bool) app {
 	gin.SetMode(gin.ReleaseMode)
 	store.Options(sessions.Options{Path: "/", Secure: true, HttpOnly: true})
 	var other nextNote

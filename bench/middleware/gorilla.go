@@ -17,7 +17,7 @@ func init() { gob.Register(time.Time{}) } // its values are gob-encoded behind i
 // newGorilla mounts gorilla/sessions with its cookie store, signed and not
 // encrypted: that is the cheaper one of the two that its README shows. It has
 // no middleware.
-func newGorilla() app {
+func newGorilla(name string) app {
 	key := make([]byte, 32)
 	rand.Read(key)
 	store := sessions.NewCookieStore(key)
@@ -46,7 +46,7 @@ func newGorilla() app {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}
-	return app{name: "gorilla/sessions, cookie", kind: report.Peer, routes: routes{
+	return app{name: name, kind: report.Peer, routes: routes{
 		login: with(func(w http.ResponseWriter, r *http.Request, s *sessions.Session) {
 			s.Values["user"], s.Values["login"], s.Values["note"] = user, loginTime, notes[0]
 			save(w, r, s)

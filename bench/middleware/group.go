@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -15,21 +16,25 @@ import (
 	"github.com/counterfoil/counterfoil/store/memory"
 )
 
-// others are how many other users are logged in. Where the heap is next to empty,
-// as on no site, the garbage collector runs every few thousand requests, and what
-// that takes is no library's.
-const others = 10_000
+const (
+	oursInMemory = "Counterfoil, memory"
+	scsInMemory  = "scs, memory"
+)
 
-const oursInMemory = "Counterfoil, memory"
-
-func inMemory(tb testing.TB) []app {
-	apps := []app{
-		newCounterfoil(tb, oursInMemory, ours(tb, memory.New(memory.Config{}), nil)),
-		newSCS("scs, memory", nil),
-		newGorilla(),
-		newFiber(tb),
-	}
-	return append(apps, newGin()...)
+// inMemory are the libraries with their sessions in memory or in the cookie.
+var inMemory = []struct {
+	name string
+	open func(tb testing.TB, name string) app
+}{
+	{"bare handler", func(_ testing.TB, name string) app { return newBare(name) }},
+	{oursInMemory, func(tb testing.TB, name string) app {
+		return newCounterfoil(tb, name, ours(tb, memory.New(memory.Config{}), nil))
+	}},
+	{scsInMemory, func(_ testing.TB, name string) app { return newSCS(name, nil) }},
+	{"gorilla/sessions, cookie", func(_ testing.TB, name string) app { return newGorilla(name) }},
+	{"fiber session, memory", newFiber},
+	{"gin-contrib/sessions, memory", func(_ testing.TB, name string) app { return newGinInMemory(name) }},
+	{"gin-contrib/sessions, cookie", func(_ testing.TB, name string) app { return newGinCookie(name) }},
 }
 
 // Memory compares the libraries with their sessions in memory or in the cookie.
@@ -39,18 +44,14 @@ func Memory(ctx context.Context, p measure.Plan) (report.Section, error) {
 		Title: "A request, sessions in memory",
 		Text: []string{
 			"What middleware and handler cost for a request of somebody who is logged in. Every library gets an application with the same routes, written as its documents show, and the same requests; the session holds a user id, the time of the login and a note of 200 bytes. There is no socket: the handler is called, and its answer thrown away. For fiber that is fasthttp's request in place of one of net/http. The bare handler shows what the measuring itself takes.",
-			"Where a library keeps the sessions on the server, ten thousand other users are logged in, as on a site that is in use: while the heap is next to empty, the garbage collector runs every few thousand requests.",
+			"Each library has a process to itself, so that its memory costs nobody else anything. Where it keeps the sessions on the server, ten thousand others are logged in, as on a site that is in use: while the heap is next to empty, the garbage collector runs every few thousand requests.",
 			"Libraries with a cookie store keep the session in the browser. They need no memory on the server and can log nobody out. scs, fiber and gin decode the whole session with encoding/gob for every request that touches it. scs has no idle time-out, its default, which spares it a write; ours has one.",
 		},
 	}
 	err := env.Use(ctx, func(tb testing.TB) error {
-		apps := append([]app{newBare()}, inMemory(tb)...)
-		for _, a := range apps {
-			if a.keepsOnServer {
-				for range others {
-					newBrowser(tb, a)
-				}
-			}
+		var libraries []loner
+		for _, l := range inMemory {
+			libraries = append(libraries, startLoner(tb, l.name))
 		}
 		for _, t := range []struct {
 			path, title string
@@ -61,12 +62,12 @@ func Memory(ctx context.Context, p measure.Plan) (report.Section, error) {
 			{read, "Who asks, and one value is read", 1. / 15, "at most 1/15 of scs"},
 			{change, "Who asks, and one value is changed", 1. / 10, "at most 1/10 of scs"},
 		} {
-			table, err := compare(tb, p, apps, t.path, 1)
+			table, err := compareLoners(ctx, p, libraries, t.path)
 			if err != nil {
 				return err
 			}
-			table.Title, table.Baseline = t.title, "scs, memory"
-			table.Targets = []report.Target{{Row: oursInMemory, Metric: perRequest, Against: "scs, memory", Limit: t.limit, Words: t.words}}
+			table.Title, table.Baseline = t.title, scsInMemory
+			table.Targets = []report.Target{{Row: oursInMemory, Metric: perRequest, Against: scsInMemory, Limit: t.limit, Words: t.words}}
 			if t.path == identity {
 				table.Targets = append(table.Targets, report.Target{Row: oursInMemory, Metric: measure.AllocsMetric.Name, Limit: 3, Words: "at most 3 allocations"})
 			}
@@ -101,7 +102,7 @@ func Databases(ctx context.Context, p measure.Plan) (report.Section, error) {
 			{read, "Who asks, and one value is read"},
 			{change, "Who asks, and one value is changed"},
 		} {
-			table, err := compare(tb, p, apps, t.path, clients)
+			table, err := compare(tb, p, apps, t.path)
 			if err != nil {
 				return err
 			}
@@ -133,36 +134,53 @@ const (
 	perSecond  = "requests"
 )
 
-// compare measures one route of all applications that have it.
-func compare(tb testing.TB, p measure.Plan, apps []app, path string, clients int) (report.Table, error) {
-	table := report.Table{
-		ID: path[1:],
-		Metrics: []report.Metric{
-			{Name: perRequest, Unit: report.Nanoseconds, Log: clients > 1},
-			measure.AllocsMetric,
-		},
-	}
-	if clients > 1 {
-		table.Metrics = append(table.Metrics, report.Metric{Name: perSecond, Unit: report.PerSecond, Higher: true})
-	}
-	var cases []measure.Case
-	var kinds []report.Kind
-	var groups []string
-	for _, a := range apps {
-		if a.fast == nil && a.routes[path] == nil {
-			continue
+// compareLoners measures one route of all libraries that have it.
+func compareLoners(ctx context.Context, p measure.Plan, libraries []loner, path string) (report.Table, error) {
+	var c comparison
+	for _, l := range libraries {
+		if slices.Contains(l.Paths, path) {
+			c.add(l.measured(path), l.Kind, "")
 		}
-		cases = append(cases, measure.Case{Name: a.name, Run: requests(tb, a, path, clients)})
-		kinds, groups = append(kinds, a.kind), append(groups, a.database)
 	}
-	p.Logf("%s: %d libraries", path, len(cases))
-	results, err := measure.Run(tb.Context(), p, cases)
+	return c.run(ctx, p, path)
+}
+
+// compare measures one route of all applications, in this process.
+func compare(tb testing.TB, p measure.Plan, apps []app, path string) (report.Table, error) {
+	var c comparison
+	for _, a := range apps {
+		c.add(measure.Case{Name: a.name, Run: requests(tb, a, path, clients)}, a.kind, a.database)
+	}
+	t, err := c.run(tb.Context(), p, path)
+	t.Metrics[0].Log = true
+	t.Metrics = append(t.Metrics, report.Metric{Name: perSecond, Unit: report.PerSecond, Higher: true})
+	return t, err
+}
+
+// A comparison is the cases of a table, and whose rows they are.
+type comparison struct {
+	cases  []measure.Case
+	kinds  []report.Kind
+	groups []string
+}
+
+func (c *comparison) add(m measure.Case, kind report.Kind, group string) {
+	c.cases, c.kinds, c.groups = append(c.cases, m), append(c.kinds, kind), append(c.groups, group)
+}
+
+func (c *comparison) run(ctx context.Context, p measure.Plan, path string) (report.Table, error) {
+	table := report.Table{
+		ID:      path[1:],
+		Metrics: []report.Metric{{Name: perRequest, Unit: report.Nanoseconds}, measure.AllocsMetric},
+	}
+	p.Logf("%s: %d libraries", path, len(c.cases))
+	results, err := measure.Run(ctx, p, c.cases)
 	if err != nil {
-		return report.Table{}, fmt.Errorf("%s: %w", path, err)
+		return table, fmt.Errorf("%s: %w", path, err)
 	}
 	for i, r := range results {
-		row := r.Row(kinds[i])
-		row.Group = groups[i]
+		row := r.Row(c.kinds[i])
+		row.Group = c.groups[i]
 		row.Samples[perRequest] = r.CPU
 		for _, ns := range r.Wall {
 			row.Samples[perSecond] = append(row.Samples[perSecond], 1e9/ns)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+
+	"github.com/counterfoil/counterfoil/bench/internal/child"
 )
 
 // A target is a request that a server answers with 200.
@@ -15,17 +17,13 @@ type target struct {
 	Header string // a line: the credential, or empty
 }
 
-// runChild is the child's main.
-func runChild(name string) error {
-	if name == crowdName {
-		return runCrowd(os.Args[1])
-	}
+// Children are the processes that this package starts.
+func Children() map[string]child.Main {
+	mains := map[string]child.Main{crowdName: runCrowd}
 	for _, s := range servers {
-		if s.name == name {
-			return serveChild(s.open)
-		}
+		mains[s.name] = func([]string) error { return serveChild(s.open) }
 	}
-	return fmt.Errorf("there is no such server")
+	return mains
 }
 
 // serveChild serves until its standard input ends.

@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,10 +25,7 @@ const (
 // has its answer. Half of them know a password, a quarter guess at a user's, and
 // a quarter guess names too. A guess comes from another address each time: else
 // the throttle would answer it without a hash.
-type crowd struct {
-	*process
-	out *bufio.Reader
-}
+type crowd struct{ *process }
 
 // A tally is what a crowd has seen.
 type tally struct {
@@ -51,24 +47,21 @@ func (t tally) String() string {
 // startCrowd returns when all clients are at it.
 func startCrowd(url string) (*crowd, error) {
 	var begun bool
-	c := &crowd{}
-	p, out, err := startReading(crowdName, &begun, url)
-	c.process, c.out = p, out
-	return c, err
+	p, err := startChild(crowdName, &begun, url)
+	return &crowd{p}, err
 }
 
 // end stops the crowd and returns what it has seen.
 func (c *crowd) end() (t tally, err error) {
-	c.in.Close()
-	line, err := c.out.ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &t)
+	if err = c.HangUp(); err == nil {
+		err = c.Hear(&t)
 	}
-	return t, errors.Join(err, c.stop())
+	return t, errors.Join(err, c.Stop())
 }
 
 // runCrowd is the crowd's main.
-func runCrowd(url string) error {
+func runCrowd(args []string) error {
+	url := args[0]
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var s seen

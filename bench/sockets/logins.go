@@ -32,7 +32,7 @@ func RunLogins(ctx context.Context, plan measure.Plan) (section report.Section, 
 	if err != nil {
 		return section, err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() { err = errors.Join(err, p.Stop()) }()
 	var checks []*check
 	for _, l := range []load{saturation, moderate} {
 		checks = append(checks,

@@ -16,6 +16,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/counterfoil/counterfoil/bench/internal/child"
 )
 
 const (
@@ -52,12 +54,12 @@ func startProgram(ctx context.Context, dir string) (*program, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &program{process: &process{cmd: cmd}}
+	p := &program{process: &process{&child.Process{Cmd: cmd}}}
 	if p.url, err = address(ctx, log.Name()); err == nil {
 		err = p.logIn(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, p.stop())
+		return nil, errors.Join(err, p.Stop())
 	}
 	return p, nil
 }

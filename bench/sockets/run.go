@@ -104,7 +104,7 @@ func stopAll(all []*contestant) (err error) {
 	stopped := map[*process]bool{}
 	for _, c := range all {
 		if !stopped[c.process] {
-			err = errors.Join(err, c.stop())
+			err = errors.Join(err, c.Stop())
 		}
 		stopped[c.process] = true
 	}

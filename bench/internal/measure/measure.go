@@ -43,6 +43,10 @@ type Case struct {
 	// nobody has seen yet. It is not timed. Nil: there is nothing.
 	Prepare func(n int) error
 
+	// Elsewhere does it in another process, where Once measures it, in the place
+	// of Run. Nil: it is done here.
+	Elsewhere func(n int) (Sample, error)
+
 	// Max bounds the operations of one round, for what Prepare must not make
 	// too much of. Zero: no bound.
 	Max int
@@ -76,7 +80,7 @@ func Run(ctx context.Context, p Plan, cases []Case) ([]Result, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			s, err := once(cases[i], counts[i])
+			s, err := Once(cases[i], counts[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", cases[i].Name, err)
 			}
@@ -97,11 +101,11 @@ func warmUp(ctx context.Context, p Plan, c Case) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		s, err := once(c, n)
+		s, err := Once(c, n)
 		if err != nil {
 			return 0, err
 		}
-		fits := max(1, min(int(float64(p.Time)/max(s.wall, 1)), most))
+		fits := max(1, min(int(float64(p.Time)/max(s.Wall, 1)), most))
 		if fits <= 2*n {
 			long++
 		}
@@ -112,20 +116,29 @@ func warmUp(ctx context.Context, p Plan, c Case) (int, error) {
 	}
 }
 
-type sample struct{ cpu, wall, allocs, bytes float64 }
-
-func (r *Result) add(s sample) {
-	r.CPU = append(r.CPU, s.cpu)
-	r.Wall = append(r.Wall, s.wall)
-	r.Allocs = append(r.Allocs, s.allocs)
-	r.Bytes = append(r.Bytes, s.bytes)
+// A Sample is what one operation took, of many that were measured together.
+type Sample struct {
+	CPU    float64 // nanoseconds of the whole process
+	Wall   float64 // nanoseconds
+	Allocs float64
+	Bytes  float64
 }
 
-// once runs n operations and returns what one took.
-func once(c Case, n int) (sample, error) {
+func (r *Result) add(s Sample) {
+	r.CPU = append(r.CPU, s.CPU)
+	r.Wall = append(r.Wall, s.Wall)
+	r.Allocs = append(r.Allocs, s.Allocs)
+	r.Bytes = append(r.Bytes, s.Bytes)
+}
+
+// Once runs n operations of a case and returns what one took.
+func Once(c Case, n int) (Sample, error) {
+	if c.Elsewhere != nil {
+		return c.Elsewhere(n)
+	}
 	if c.Prepare != nil {
 		if err := c.Prepare(n); err != nil {
-			return sample{}, err
+			return Sample{}, err
 		}
 	}
 	runtime.GC() // what came before is not this case's to clear away
@@ -136,13 +149,13 @@ func once(c Case, n int) (sample, error) {
 	took, spent := time.Since(wall), CPU()-cpu
 	runtime.ReadMemStats(&after)
 	if err != nil {
-		return sample{}, err
+		return Sample{}, err
 	}
 	each := float64(n)
-	return sample{
-		cpu:    float64(spent) / each,
-		wall:   float64(took) / each,
-		allocs: float64(after.Mallocs-before.Mallocs) / each,
-		bytes:  float64(after.TotalAlloc-before.TotalAlloc) / each,
+	return Sample{
+		CPU:    float64(spent) / each,
+		Wall:   float64(took) / each,
+		Allocs: float64(after.Mallocs-before.Mallocs) / each,
+		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / each,
 	}, nil
 }
