@@ -25,6 +25,25 @@ const (
 
 const rsaBits = 3072
 
+const (
+	rsaLength = rsaBits / 6 // of a signature segment
+
+	// hiddenLength is how much of the signature segment of EdDSA and ES256 must
+	// not be kept in memory. Such a signature is two numbers: this has all of
+	// the second, which nobody can make of the first and the message who has not
+	// the private key. And it is all that SHA-256 takes in one block.
+	hiddenLength = 55
+)
+
+// hiddenLengthOf is how many bytes at the end of a token must not be kept in
+// memory, so that nobody can make the token of what is kept.
+func hiddenLengthOf(alg Algorithm) int {
+	if alg == RS256 {
+		return rsaLength // one number, so all of it
+	}
+	return hiddenLength
+}
+
 // halfOrder is half the order of P-256. Both (r, s) and (r, n-s) are valid
 // ECDSA signatures. We sign with s in the lower half and accept no other, so
 // that nobody can make a second spelling of a token.
