@@ -29,7 +29,7 @@ func (k *Keyring) SignRaw(header, payload string) string {
 
 // SignBytes signs any bytes with the keyring's first key.
 func (k *Keyring) SignBytes(message []byte) []byte {
-	return must1(signMessage(k.keys[0].private, message))
+	return must1(appendSignature(nil, k.keys[0].private, message))
 }
 
 // Public returns the public key of the keyring's first key.
