@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -83,7 +84,7 @@ func (m *Manager) sign(ctx context.Context, s *store.Session, resource string, n
 		Audience:  []string{cmp.Or(resource, m.issuer())},
 		SessionID: id,
 		Username:  s.Name,
-		Methods:   (&Session{record: *s}).Methods(),
+		Methods:   strings.Fields(s.Methods),
 		AuthTime:  s.AuthTime,
 		IssuedAt:  s.AsOf,
 		Expires:   expires,
