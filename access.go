@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -52,44 +53,47 @@ func (m *Manager) IssueTokenFor(ctx context.Context, resource string) (AccessTok
 	}
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
-	if m.now().Sub(record.AsOf) > maxAsOfAge {
-		if _, err := m.recall(ctx, record.ID, &record); err != nil {
+	now := m.now()
+	if now.Sub(record.AsOf) > maxAsOfAge {
+		if now, err = m.recall(ctx, record.ID, &record); err != nil {
 			return AccessToken{}, err
 		}
 	}
-	return m.sign(ctx, &record, resource)
+	return m.sign(ctx, &record, resource, now)
 }
 
 const maxAsOfAge = 5 * time.Second
 
-// sign issues a token. Its life counts from the moment at which the store saw
+// sign issues a token now. Its life counts from the moment at which the store saw
 // the session live, not from now: if this process slept in between, the session
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
-func (m *Manager) sign(ctx context.Context, s *store.Session, resource string) (AccessToken, error) {
-	if m.asks {
+func (m *Manager) sign(ctx context.Context, s *store.Session, resource string, now time.Time) (AccessToken, error) {
+	if m.asks && s.AsOf.After(now) { // the store's clock is ahead of ours
 		m.clock.Advance(s.AsOf)
+		now = s.AsOf
 	}
 	expires := s.AsOf.Add(m.config.TokenLife)
 	if s.Deadline.Before(expires) {
 		expires = s.Deadline
 	}
+	id := s.ID.String()
 	signed, err := m.keys.ring.Load().Sign(token.Claims{
 		Issuer:    m.issuer(),
 		Subject:   s.User,
 		Audience:  []string{cmp.Or(resource, m.issuer())},
-		SessionID: s.ID.String(),
+		SessionID: id,
 		Username:  s.Name,
-		Methods:   (&Session{record: *s}).Methods(),
+		Methods:   strings.Fields(s.Methods),
 		AuthTime:  s.AuthTime,
 		IssuedAt:  s.AsOf,
 		Expires:   expires,
 		Status:    m.statusOf(s.ID),
-	}, m.now())
+	}, now)
 	if err != nil {
 		return AccessToken{}, err
 	}
-	m.emitFor(ctx, TokenIssued, s)
+	m.emit(ctx, Event{Kind: TokenIssued, Session: id, User: s.User, Name: s.Name, Address: s.Address})
 	return AccessToken{Token: signed, ExpiresIn: expires.Sub(s.AsOf)}, nil
 }
 

@@ -168,7 +168,7 @@ func (m *Manager) RefreshFor(ctx context.Context, presented, resource string) (G
 }
 
 func (m *Manager) grant(ctx context.Context, record *store.Session, refresh refreshToken, resource string) (Grant, error) {
-	access, err := m.sign(ctx, record, resource)
+	access, err := m.sign(ctx, record, resource, m.now())
 	if err != nil {
 		return Grant{}, err
 	}

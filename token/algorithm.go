@@ -25,6 +25,25 @@ const (
 
 const rsaBits = 3072
 
+const (
+	rsaLength = rsaBits / 6 // of a signature segment
+
+	// hiddenLength is how much of the signature segment of EdDSA and ES256 must
+	// not be kept in memory. Such a signature is two numbers: this has all of
+	// the second, which nobody can make of the first and the message who has not
+	// the private key. And it is all that SHA-256 takes in one block.
+	hiddenLength = 55
+)
+
+// hiddenLengthOf is how many bytes at the end of a token must not be kept in
+// memory, so that nobody can make the token of what is kept.
+func hiddenLengthOf(alg Algorithm) int {
+	if alg == RS256 {
+		return rsaLength // one number, so all of it
+	}
+	return hiddenLength
+}
+
 // halfOrder is half the order of P-256. Both (r, s) and (r, n-s) are valid
 // ECDSA signatures. We sign with s in the lower half and accept no other, so
 // that nobody can make a second spelling of a token.
@@ -61,21 +80,22 @@ func algorithmOf(public crypto.PublicKey) (Algorithm, error) {
 	return "", fmt.Errorf("token: a key of type %T is too weak or not for %s, %s or %s", public, EdDSA, ES256, RS256)
 }
 
-// signMessage signs with the algorithm of the key.
-func signMessage(private crypto.Signer, message []byte) ([]byte, error) {
+// appendSignature signs with the algorithm of the key.
+func appendSignature(b []byte, private crypto.Signer, message []byte) ([]byte, error) {
 	switch private := private.(type) {
 	case ed25519.PrivateKey:
-		return ed25519.Sign(private, message), nil
+		return append(b, ed25519.Sign(private, message)...), nil
 	case *ecdsa.PrivateKey:
-		return signECDSA(private, message)
+		return appendECDSA(b, private, message)
 	case *rsa.PrivateKey:
 		digest := sha256.Sum256(message)
-		return rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest[:])
+		sig, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest[:])
+		return append(b, sig...), err
 	}
 	return nil, fmt.Errorf("token: cannot sign with a key of type %T", private)
 }
 
-func signECDSA(private *ecdsa.PrivateKey, message []byte) ([]byte, error) {
+func appendECDSA(b []byte, private *ecdsa.PrivateKey, message []byte) ([]byte, error) {
 	digest := sha256.Sum256(message)
 	r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
 	if err != nil {
@@ -84,14 +104,14 @@ func signECDSA(private *ecdsa.PrivateKey, message []byte) ([]byte, error) {
 	if s.Cmp(halfOrder) > 0 {
 		s.Sub(private.Params().N, s)
 	}
-	sig := make([]byte, 64)
+	var sig [64]byte
 	r.FillBytes(sig[:32])
 	s.FillBytes(sig[32:])
-	return sig, nil
+	return append(b, sig[:]...), nil
 }
 
 // validSignature reports whether sig is the signature of message, in the one
-// spelling that signMessage gives it.
+// spelling that appendSignature gives it.
 func validSignature(public crypto.PublicKey, message, sig []byte) bool {
 	switch public := public.(type) {
 	case ed25519.PublicKey:

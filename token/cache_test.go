@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +70,32 @@ func TestCacheHoldsNoVerdict(t *testing.T) {
 		refuse(t, v, header+"."+p+"A."+signature, start, token.ErrSignature)
 		refuse(t, v, other+"."+p+"."+signature, start, token.ErrUnknownKey)
 	})
+}
+
+// The cache compares the beginning of a signature and a digest of the rest: no
+// byte of it may differ, and none may be missing.
+func TestCacheComparesTheWholeSignature(t *testing.T) {
+	for _, alg := range algorithms {
+		keys := newKeyring(t, alg)
+		v := newVerifier(keys)
+		tok := sign(t, keys, someClaims(), start)
+		if _, err := v.Verify(tok, start); err != nil || !v.Remembers(tok) {
+			t.Fatalf("%s: %v", alg, err)
+		}
+		_, _, signature := segments(tok)
+		for i := len(tok) - len(signature); i < len(tok); i++ {
+			changed := []byte(tok)
+			changed[i] ^= 1
+			for _, tok := range []string{string(changed), tok[:i], tok[:i] + tok[i+1:]} {
+				if _, err := v.Verify(tok, start); err == nil {
+					t.Fatalf("%s: accepted %s", alg, tok)
+				}
+			}
+		}
+		if v.Remembered() != 1 {
+			t.Errorf("%s: %d tokens are remembered", alg, v.Remembered())
+		}
+	}
 }
 
 func TestCacheRemembersNoRefusedToken(t *testing.T) {
@@ -194,25 +221,37 @@ func TestCacheIsBoundedForLargeTokens(t *testing.T) {
 	}
 }
 
-// "The signature is not kept, so what is read out of memory opens nothing."
+// "The hidden part of the token is not kept, so what is read out of memory opens
+// nothing": it is the second number of a signature that has two, or else all.
 func TestCacheKeepsNoSignature(t *testing.T) {
-	keys := newKeyring(t, token.EdDSA)
-	v := newVerifier(keys)
-	tok := sign(t, keys, someClaims(), start)
-	if _, err := v.Verify(tok, start); err != nil {
-		t.Fatal(err)
-	}
-	_, p, signature := segments(tok)
-	raw, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := v.RememberedText()
-	if !strings.Contains(text, p) {
-		t.Fatal("the token is not remembered, so this shows nothing")
-	}
-	if strings.Contains(text, signature[:16]) || strings.Contains(text, string(raw[:16])) {
-		t.Error("the signature is in the cache")
+	for _, alg := range algorithms {
+		keys := newKeyring(t, alg)
+		v := newVerifier(keys)
+		tok := sign(t, keys, someClaims(), start)
+		if _, err := v.Verify(tok, start); err != nil {
+			t.Fatal(err)
+		}
+		_, p, signature := segments(tok)
+		raw, err := base64.RawURLEncoding.DecodeString(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, hidden := len(raw)/2, len(signature)/2
+		if alg == token.RS256 {
+			first, hidden = 0, 0
+		}
+		text := v.RememberedText()
+		if !strings.Contains(text, p) {
+			t.Fatal("the token is not remembered, so this shows nothing")
+		}
+		for part := range slices.Chunk([]byte(signature[hidden:]), 8) {
+			if strings.Contains(text, string(part)) && len(part) == 8 {
+				t.Errorf("%s: a part of the signature is in the cache", alg)
+			}
+		}
+		if strings.Contains(text, string(raw[first:][:16])) {
+			t.Errorf("%s: the signature is in the cache, decoded", alg)
+		}
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 
 // An entry is what can't change about a token: one of our keys signed its text,
 // and these are the claims in it. It begins with numbers in a fixed form, and
-// texts follow, of which the claims are parts. The signature is not kept, so
-// what is read out of memory opens nothing.
+// texts follow, of which the claims are parts. The hidden part of the token is
+// not kept, so what is read out of memory opens nothing.
 type entry string
 
 // Where in an entry what begins.
@@ -18,20 +18,19 @@ const (
 	atDates   = sha256.Size     // iat, exp, nbf, auth_time: 8 bytes each
 	atLists   = atDates + 4*8   // header, iss, aud, amr: a byte each, which says where the list is
 	atLengths = atLists + 4     // of the texts: 4 bytes each
-	atTexts   = atLengths + 5*4 // payload segment, sid, sub, jti, preferred_username
+	atTexts   = atLengths + 5*4 // open part of the token, sid, sub, jti, preferred_username
 )
 
 // newEntry is an entry to be written.
 type newEntry struct {
-	id      *digest
-	lists   [4]byte
-	payload string
-	claims  *Claims
+	text   *text
+	lists  [4]byte
+	claims *Claims
 }
 
 func (n *newEntry) texts() [5]string {
 	c := n.claims
-	return [...]string{n.payload, c.SessionID, c.Subject, c.ID, c.Username}
+	return [...]string{n.text.open, c.SessionID, c.Subject, c.ID, c.Username}
 }
 
 func (n *newEntry) size() int {
@@ -45,7 +44,8 @@ func (n *newEntry) size() int {
 func (n *newEntry) write(b *strings.Builder) {
 	c := n.claims
 	var fixed [atTexts]byte
-	f := append(fixed[:0], n.id[:]...)
+	id := n.text.digest()
+	f := append(fixed[:0], id[:]...)
 	for _, t := range [...]time.Time{c.IssuedAt, c.Expires, c.NotBefore, c.AuthTime} {
 		f = binary.LittleEndian.AppendUint64(f, packDate(t))
 	}
@@ -59,11 +59,15 @@ func (n *newEntry) write(b *strings.Builder) {
 	}
 }
 
-// is reports whether the entry is of a token with that payload segment and that
-// digest of its signature.
-func (e entry) is(id *digest, payload string) bool {
-	n := len(payload)
-	return string(e[:atDates]) == string(id[:]) && e.length(0) == n && string(e[atTexts:][:n]) == payload
+// is reports whether the entry is of a token with these parts. The order is for
+// speed: while the digest is computed, the entry may be on its way from memory.
+func (e entry) is(t *text) bool {
+	n := len(t.open)
+	if e.length(0) != n {
+		return false
+	}
+	id := t.digest()
+	return string(e[:atDates]) == string(id[:]) && string(e[atTexts:][:n]) == t.open
 }
 
 // header says where the list is that holds the header segment.

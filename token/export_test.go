@@ -29,7 +29,7 @@ func (k *Keyring) SignRaw(header, payload string) string {
 
 // SignBytes signs any bytes with the keyring's first key.
 func (k *Keyring) SignBytes(message []byte) []byte {
-	return must1(signMessage(k.keys[0].private, message))
+	return must1(appendSignature(nil, k.keys[0].private, message))
 }
 
 // Public returns the public key of the keyring's first key.
@@ -52,9 +52,14 @@ func (v *Verifier) Remembered() int {
 func (v *Verifier) RememberedText() string {
 	var b strings.Builder
 	for _, g := range []*generation{v.cache.young.Load(), v.cache.old.Load()} {
-		for i := range g.len() {
-			b.WriteString(*g.blocks[i+1].Load())
+		if g == nil {
+			continue
 		}
+		present := g.present.Load()
+		for _, text := range g.blocks[:present.number] {
+			b.WriteString(text)
+		}
+		b.WriteString(present.text)
 	}
 	return b.String()
 }
@@ -62,18 +67,10 @@ func (v *Verifier) RememberedText() string {
 // RememberedBytes is how long the text is.
 func (v *Verifier) RememberedBytes() int { return len(v.RememberedText()) }
 
-func (g *generation) len() int {
-	if g == nil {
-		return 0
-	}
-	return g.block
-}
-
 // Remembers reports whether a token is in the cache.
 func (v *Verifier) Remembers(tok string) bool {
-	parts := strings.Split(tok, ".")
-	id := digestOf(parts[2])
-	return v.cache.get(&id, parts[0], parts[1], &Claims{})
+	text := textOf(v.keys.Load().keyFor(tok), tok)
+	return v.cache.get(&text, &Claims{})
 }
 
 // A StoredKey is a key as Seal writes it.

@@ -12,17 +12,23 @@ import (
 // What is written never changes, and an entry is complete before its slot tells
 // of it, so readers need no lock. The nil generation is empty and full.
 type generation struct {
-	slots  []atomic.Uint64          // open addressing; zero is free
-	blocks []atomic.Pointer[string] // what is written in each so far; they count from 1, so that no slot is zero
-	lists  [maxLists][]string       // most tokens have the same, so each is here once
+	slots   []atomic.Uint64       // open addressing; zero is free
+	blocks  []string              // the full ones; they count from 1, so that no slot is zero
+	present atomic.Pointer[block] // the one after them, as far as it is written
+	lists   [maxLists][]string    // most tokens have the same, so each is here once
 
 	// Of who adds:
 	limit  int // of tokens
 	tokens int
 	listed int
-	block  int             // the number of the present one
-	text   strings.Builder // the present one
+	text   strings.Builder // of the present block
 	size   int             // of all blocks
+}
+
+// A block is text of many entries, and its number.
+type block struct {
+	number int
+	text   string
 }
 
 const (
@@ -37,7 +43,7 @@ const (
 	maxLists  = 1 << 7
 )
 
-// A slot has some bits of the digest, the number of a block, and where in it the
+// A slot has some bits of the hash, the number of a block, and where in it the
 // entry begins.
 const (
 	offsetBits = 12 // an entry begins within blockSize
@@ -45,77 +51,85 @@ const (
 )
 
 func newGeneration(limit int) *generation {
-	return &generation{
+	g := &generation{
 		slots:  make([]atomic.Uint64, 1<<bits.Len(uint(limit+limit/2))),
-		blocks: make([]atomic.Pointer[string], 2+limit*tokenRoom/blockSize),
+		blocks: make([]string, 2+limit*tokenRoom/blockSize),
 		limit:  limit,
 	}
+	g.present.Store(&block{})
+	return g
 }
 
 // get fills in the claims of a token, and reports whether it is here.
-func (g *generation) get(id *digest, header, payload string, claims *Claims) bool {
-	e, ok := g.find(id, header, payload)
+func (g *generation) get(hash uint64, t *text, claims *Claims) bool {
+	e, ok := g.find(hash, t)
 	if ok {
 		e.read(claims, &g.lists)
 	}
 	return ok
 }
 
-// find returns the entry of a token. The header, the payload and the digest of
-// the signature must be the same.
-func (g *generation) find(id *digest, header, payload string) (entry, bool) {
+// find returns the entry of a token. All parts must be the same.
+func (g *generation) find(hash uint64, t *text) (entry, bool) {
 	if g == nil {
 		return "", false
 	}
-	for h := id.hash(); ; h++ {
+	for h := hash; ; h++ {
 		slot := g.slot(h).Load()
 		if slot == 0 {
 			return "", false
 		}
-		if slot>>placeBits != id.hash()>>placeBits {
+		if slot>>placeBits != hash>>placeBits {
 			continue
 		}
-		place := slot & (1<<placeBits - 1)
-		e := entry((*g.blocks[place>>offsetBits].Load())[place&(1<<offsetBits-1):])
-		if e.is(id, payload) && g.lists[e.header()][0] == header {
+		if e := g.at(slot & (1<<placeBits - 1)); e.is(t) && g.lists[e.header()][0] == t.header {
 			return e, true
 		}
 	}
 }
 
+// at returns what begins at a place of which a slot has told.
+func (g *generation) at(place uint64) entry {
+	n, offset := int(place>>offsetBits), place&(1<<offsetBits-1)
+	if b := g.present.Load(); b.number == n {
+		return entry(b.text[offset:])
+	}
+	return entry(g.blocks[n][offset:]) // which was written before the next one became present
+}
+
 // add returns false where the generation is full. Called with the cache's mu held.
-func (g *generation) add(id *digest, header, payload string, c *Claims) bool {
+func (g *generation) add(hash uint64, t *text, c *Claims) bool {
 	if g == nil || g.tokens == g.limit {
 		return false
 	}
-	e := newEntry{id: id, payload: payload, claims: c}
-	for i, list := range [...][]string{{header}, {c.Issuer}, c.Audience, c.Methods} {
+	e := newEntry{text: t, claims: c}
+	for i, list := range [...][]string{{t.header}, {c.Issuer}, c.Audience, c.Methods} {
 		n, ok := g.list(list)
 		if !ok {
 			return false
 		}
 		e.lists[i] = n
 	}
+	number := g.present.Load().number
 	if n := e.size(); g.text.Len() >= blockSize || n > g.text.Cap()-g.text.Len() {
 		n = max(n, blockSize)
-		if g.block > 0 && g.size+n > g.limit*tokenRoom {
+		if number > 0 && g.size+n > g.limit*tokenRoom {
 			return false
 		}
-		g.block++
+		g.blocks[number] = g.text.String()
+		number++
 		g.size += n
 		g.text = strings.Builder{}
 		g.text.Grow(n)
 	}
-	slot := id.hash()>>placeBits<<placeBits | uint64(g.block)<<offsetBits | uint64(g.text.Len())
+	slot := hash>>placeBits<<placeBits | uint64(number)<<offsetBits | uint64(g.text.Len())
 	e.write(&g.text)
-	written := g.text.String()
-	g.blocks[g.block].Store(&written)
+	g.present.Store(&block{number, g.text.String()})
 
-	h := id.hash()
-	for g.slot(h).Load() != 0 {
-		h++
+	for g.slot(hash).Load() != 0 {
+		hash++
 	}
-	g.slot(h).Store(slot)
+	g.slot(hash).Store(slot)
 	g.tokens++
 	return true
 }

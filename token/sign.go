@@ -65,12 +65,12 @@ func isType(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.") == ""
 }
 
-// sign puts a token together and signs it, unless it is longer than that.
+// sign puts a token together and signs it, unless it is longer than that. The
+// buffers are large enough for most, so that nothing but the token is allocated.
 func (k *key) sign(header string, payload []byte, most int) (string, error) {
-	tok := make([]byte, 0, len(header)+2*len(payload)+128)
-	tok = append(append(tok, header...), '.')
+	tok := append(append(make([]byte, 0, 1<<10), header...), '.')
 	tok = strictBase64.AppendEncode(tok, payload)
-	sig, err := signMessage(k.private, tok)
+	sig, err := appendSignature(make([]byte, 0, rsaBits/8), k.private, tok)
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}

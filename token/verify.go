@@ -97,35 +97,34 @@ func (v *Verifier) read(claims *Claims, tok string, now time.Time) error {
 		}
 		return ErrUnknownKey
 	}
-	payload, signature, ok := strings.Cut(tok[len(key.header)+1:], ".")
-	if !ok {
-		return ErrMalformed
-	}
-
 	// The cache holds what can't change, and the header names the key by its
 	// thumbprint, so an entry stays right whatever becomes of the keyring. The
 	// verdict is made anew each time.
-	id := digestOf(signature)
-	if v.cache.get(&id, key.header, payload, claims) {
+	text := textOf(key, tok)
+	if v.cache.get(&text, claims) {
 		return nil
 	}
 	var err error
-	if *claims, err = authenticate(key, tok, payload, signature); err != nil {
+	if *claims, err = authenticate(key, tok); err != nil {
 		return err
 	}
-	v.cache.add(&id, key.header, payload, claims)
+	v.cache.add(&text, claims)
 	return nil
 }
 
 // authenticate checks the signature, then reads the claims.
-func authenticate(key *key, tok, payload, signature string) (Claims, error) {
+func authenticate(key *key, tok string) (Claims, error) {
+	payload, signature, ok := strings.Cut(tok[len(key.header)+1:], ".")
+	if !ok {
+		return Claims{}, ErrMalformed
+	}
 	var sigBuf [rsaBits / 8]byte
 	sig, err := decodeSegment(sigBuf[:0], signature) // refuses further dots
 	if err != nil {
 		return Claims{}, err
 	}
-	signed := tok[:len(tok)-len(signature)-1]
-	if !validSignature(key.public, []byte(signed), sig) {
+	signed := append(make([]byte, 0, 1<<10), tok[:len(tok)-len(signature)-1]...) // on the stack, for most
+	if !validSignature(key.public, signed, sig) {
 		return Claims{}, ErrSignature
 	}
 	var textBuf [512]byte

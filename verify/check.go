@@ -33,19 +33,28 @@ var (
 // the claims are shared: don't change them.
 //
 // Errors: ErrInvalid, of which ErrEnded is a case; ErrUnavailable.
-func (v *Verifier) Check(ctx context.Context, signed string) (token.Claims, error) {
-	return v.CheckWith(ctx, v.config.Policy, signed)
+func (v *Verifier) Check(ctx context.Context, signed string) (claims token.Claims, err error) {
+	if err := v.check(ctx, v.config.Policy, &claims, signed); err != nil {
+		return token.Claims{}, err
+	}
+	return claims, nil
 }
 
 // CheckWith is Check with another policy than the one of the configuration.
 func (v *Verifier) CheckWith(ctx context.Context, p Policy, signed string) (claims token.Claims, err error) {
-	if claims, err = v.read(ctx, signed); err != nil {
-		return token.Claims{}, err
-	}
-	if err := v.judge(ctx, p, &claims, signed); err != nil {
+	if err := v.check(ctx, p, &claims, signed); err != nil {
 		return token.Claims{}, err
 	}
 	return claims, nil
+}
+
+// check puts the claims where they are to stay: they are large, and each copy
+// costs. If there is an error, they say nothing.
+func (v *Verifier) check(ctx context.Context, p Policy, claims *token.Claims, signed string) error {
+	if err := v.read(ctx, claims, signed); err != nil {
+		return err
+	}
+	return v.judge(ctx, p, claims, signed)
 }
 
 // judge says whether the session of a good token lives. The order of the steps
@@ -110,21 +119,24 @@ func placeOf(issued, cut time.Time) answer {
 
 // read checks the signature and the claims. Whether the token has expired is
 // judged again at the end, by the time at which the session was looked up.
-func (v *Verifier) read(ctx context.Context, signed string) (claims token.Claims, err error) {
-	claims, err = v.tokens.Verify(signed, v.now())
+func (v *Verifier) read(ctx context.Context, claims *token.Claims, signed string) (err error) {
+	*claims, err = v.tokens.Verify(signed, v.now())
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, token.ErrUnknownKey) && v.keys.due(keysPause) && v.fetchKeys(ctx) == nil {
-		claims, err = v.tokens.Verify(signed, v.now())
+		*claims, err = v.tokens.Verify(signed, v.now())
 	}
 	if errors.Is(err, token.ErrNotYetValid) { // or else the time was old
-		claims, err = v.tokens.Verify(signed, v.view.Now())
+		*claims, err = v.tokens.Verify(signed, v.view.Now())
 	}
 	switch {
 	case err == nil:
-		return claims, nil
+		return nil
 	case errors.Is(err, token.ErrUnknownKey) && !v.keys.fresh():
-		return token.Claims{}, fmt.Errorf("%w: its keys are not known, or no longer", ErrUnavailable)
+		return fmt.Errorf("%w: its keys are not known, or no longer", ErrUnavailable)
 	}
-	return token.Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 // now is the issuer's time of not long ago, or as long as that is unknown, ours:

@@ -129,10 +129,10 @@ func (n *node) publicKey(tb testing.TB) ed25519.PublicKey {
 	return key
 }
 
-// checker checks with package verify. On a machine so busy that the lease lapses
+// checker checks with package verify, which remembers so many tokens. On a machine so busy that the lease lapses
 // the verifier refuses, as it should; then the check waits for the next proof.
-func (n *node) checker(tb testing.TB) checker {
-	v, ctx := n.verifier(tb), context.WithoutCancel(tb.Context())
+func (n *node) checker(tb testing.TB, cacheSize int) checker {
+	v, ctx := n.verifier(tb, cacheSize), context.WithoutCancel(tb.Context())
 	return checker{ours, report.Ours, func(token string) (string, error) {
 		claims, err := v.Check(ctx, token)
 		for tries := 0; errors.Is(err, verify.ErrUnavailable) && tries < 10; tries++ {

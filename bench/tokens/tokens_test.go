@@ -24,7 +24,7 @@ func TestCheckersDoTheWork(t *testing.T) {
 	if tokens[1] == token {
 		t.Fatal("two tokens are the same")
 	}
-	mine := n.checker(t)
+	mine := n.checker(t, 0)
 	want, err := mine.check(token)
 	if err != nil || want == "" {
 		t.Fatalf("ours: %q, %v", want, err)
@@ -69,7 +69,7 @@ func TestCheckersDoTheWork(t *testing.T) {
 // session has ended.
 func TestOursSeesTheLogout(t *testing.T) {
 	n := startNode(t)
-	mine := n.checker(t)
+	mine := n.checker(t, 0)
 	token := n.issue(t, 1)[0]
 	if _, err := mine.check(token); err != nil {
 		t.Fatal(err)
@@ -121,6 +121,28 @@ func TestIssuersDoTheWork(t *testing.T) {
 		if _, err := i.sign(); err != nil || (i.kind == report.Limit) != (i.name == raw) {
 			t.Errorf("%s: %v", i.name, err)
 		}
+	}
+}
+
+// The row of a million checks each token, and its limit only reads them.
+func TestBatchesCheckEveryToken(t *testing.T) {
+	tokens := newTexts([]string{"a", "b", "c", "d", "e", "f", "g"})
+	seen := map[string]int{}
+	check := func(token string) (string, error) {
+		seen[token]++
+		return "", nil
+	}
+	if err := batches("", tokens, check).Run(3 * tokens.len()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range tokens.len() {
+		if n := seen[tokens.at(i)]; n != 3 {
+			t.Errorf("%s was checked %d times", tokens.at(i), n)
+		}
+	}
+	refused := errors.New("refused")
+	if err := batches("", tokens, func(string) (string, error) { return "", refused }).Run(1); err != refused {
+		t.Errorf("a token that is refused: %v", err)
 	}
 }
 
