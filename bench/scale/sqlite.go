@@ -43,6 +43,7 @@ func measureFiles(tb testing.TB, p measure.Plan, sizes []int) ([]report.Table, e
 		Title: "A node that starts on a full SQLite file",
 		Text: []string{
 			"The file is opened, the manager made and a first request answered. Then it is asked for 5,000 sessions, drawn at random: for the first check of each it reads the file, the later ones it answers from what it remembers. The operating system has the file in its cache. Ten million sessions are left out: to write the file would take longer than all the rest.",
+			"What a first check reads are pages of 4 KiB, which hold some 30 sessions each, and which SQLite reads but once. Ten thousand sessions lie in 330 of them, so that 5,000 checks read 0.07 pages each; of a hundred thousand they read 0.5, and of a million 1.2: the page of the session, and at times one on the way to it. More sessions can hardly make it more: from there on the way through the tree grows, by a step for thirty times as many. So the row of ten thousand, which the targets compare with, hardly reads.",
 		},
 		Metrics: []report.Metric{
 			{Name: start, Unit: report.Nanoseconds, Plot: true},

@@ -395,6 +395,49 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// "Every such script writes the time down, at least": also where it changes
+// nothing else, so that who waits for it waits for all that it has seen.
+func TestWritesTime(t *testing.T) {
+	server := servers.StartRedis(t, nil)
+	s := open(t, server.URL(), redis.Config{})
+	ctx := t.Context()
+	there, absent := create(t, s, "john"), store.NewSID(time.Now())
+	old := login("john")
+	old.Generation = 1
+	replacing := login("john")
+	replacing.Replaces = absent
+	again := login("john")
+	again.Session.ID = there
+	calls := map[string]func() error{
+		"Create, superseded":       func() error { _, err := s.Create(ctx, old); return err },
+		"Create, conflict":         func() error { _, err := s.Create(ctx, again); return err },
+		"Create, nothing replaced": func() error { _, err := s.Create(ctx, replacing); return err },
+		"SaveValues, absent":       func() error { return s.SaveValues(ctx, absent, 1, nil) },
+		"SaveValues, conflict":     func() error { return s.SaveValues(ctx, there, 9, nil) },
+		"Touch":                    func() error { return s.Touch(ctx, []store.Touch{{ID: absent, At: time.Now()}}) },
+		"RotateRefresh":            func() error { _, err := s.RotateRefresh(ctx, store.Rotation{ID: absent}); return err },
+		"End":                      func() error { _, err := s.End(ctx, absent, time.Hour); return err },
+		"EndUser":                  func() error { _, err := s.EndUser(ctx, "jane", store.SID{}, time.Hour); return err },
+		"Generation":               func() error { _, err := s.Generation(ctx, "john"); return err },
+		"SwapDocument":             func() error { return s.SwapDocument(ctx, "keys", 1, nil) },
+		"Beat": func() error {
+			_, err := s.Beat(ctx, store.Beat{Node: store.NewNodeID(), After: store.Cursor{Pos: 9}})
+			return err
+		},
+		"Merge": func() error { return s.Merge(ctx, nil) },
+		"Purge": func() error { _, err := s.Purge(ctx, 10); return err },
+	}
+	for name, call := range calls {
+		before := server.Do("HGET", "{counterfoil}:meta", "clock")
+		time.Sleep(2 * time.Millisecond)
+		err := call()
+		if after := server.Do("HGET", "{counterfoil}:meta", "clock"); after <= before {
+			t.Errorf("%s (error %v): the time written down was %s and is %s", name, err, before, after)
+		}
+	}
+	finds(t, s, there, nil)
+}
+
 // Watch ends with an error where the connection breaks, and can begin again.
 func TestWatchBreaks(t *testing.T) {
 	server := servers.StartRedis(t, nil)

@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	followScript   = newScript("follow", reads)
-	snapshotScript = newScript("snapshot", reads)
+	followScript   = newScript("follow", follows)
+	snapshotScript = newScript("snapshot", follows)
 )
 
 // Positions are numbers of Lua, which are exact up to here.

@@ -27,16 +27,22 @@ type script struct {
 }
 
 type kind struct {
-	flags  string // for the server
+	flags  string   // for the server
+	begin  []string // what its scripts have in common
 	writes bool
 	lasts  bool // what it wrote must be safe before it is acknowledged
 }
 
 var (
-	reads   = kind{flags: "no-writes"}
-	grows   = kind{writes: true, lasts: true}                     // the server refuses it when memory is full
-	ends    = kind{flags: "allow-oom", writes: true, lasts: true} // and not this: a logout needs no room
-	repeats = kind{flags: "allow-oom", writes: true}              // if it is lost it is done again
+	looking = []string{"prelude", "clock", "sessions"}
+	writing = []string{"prelude", "state", "sessions", "write"}
+
+	reads   = kind{flags: "no-writes", begin: looking}
+	follows = kind{flags: "no-writes", begin: []string{"prelude", "state"}}
+	saves   = kind{begin: looking, writes: true, lasts: true}                     // the server refuses it when memory is full
+	grows   = kind{begin: writing, writes: true, lasts: true}                     // and this
+	ends    = kind{flags: "allow-oom", begin: writing, writes: true, lasts: true} // not this: a logout needs no room
+	repeats = kind{flags: "allow-oom", begin: writing, writes: true}              // if it is lost it is done again
 )
 
 func newScript(name string, k kind) *script {
@@ -44,9 +50,8 @@ func newScript(name string, k kind) *script {
 	if k.flags == "" {
 		source = "#!lua\n"
 	}
-	source += read("prelude")
-	if k.writes {
-		source += read("write")
+	for _, part := range k.begin {
+		source += read(part)
 	}
 	source += read(name)
 	sum := sha1.Sum([]byte(source)) // the server's name for it, not a protection

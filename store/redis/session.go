@@ -13,7 +13,7 @@ var (
 	createScript = newScript("create", grows)
 	findScript   = newScript("find", reads)
 	valuesScript = newScript("values", reads)
-	saveScript   = newScript("save", grows)
+	saveScript   = newScript("save", saves)
 	touchScript  = newScript("touch", repeats)
 )
 
@@ -35,7 +35,10 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	if err != nil {
 		return store.Session{}, err
 	}
-	session := r.list(2).session(r.int(1))
+	session := c.Session
+	session.Created, session.LastSeen, session.AsOf = fromMillis(r.int(1)), fromMillis(r.int(1)), fromMillis(r.int(1))
+	session.Deadline, session.AuthTime = fromMillis(r.int(2)), fromMillis(r.int(3))
+	session.Idle = session.Idle.Truncate(time.Millisecond)
 	if *r.err != nil {
 		return store.Session{}, createScript.explain(*r.err)
 	}
@@ -90,7 +93,7 @@ func flag(b bool) string {
 	return "0"
 }
 
-// session reads the record of a session, in the order of the prelude's record.
+// session reads the record of a session, in the order of the scripts' record.
 func (r reply) session(asOf int64) store.Session {
 	s := store.Session{
 		ID:         r.sid(0),

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -65,13 +64,11 @@ func (t *tx) endEach(ids []store.SID, retain time.Duration) (store.Ended, error)
 
 // end removes a session and writes it to the log, if it is live.
 func (t *tx) end(id store.SID, retain time.Duration) (bool, error) {
-	switch err := t.live(id); {
-	case errors.Is(err, store.ErrNotFound):
-		return false, nil
-	case err != nil:
+	ended, err := t.exec(`DELETE FROM session WHERE `+live+` AND sid = ?3`, t.epoch, t.now, id)
+	if err != nil || ended == 0 {
 		return false, err
 	}
-	if err := t.remove(id); err != nil {
+	if err := t.removeValues(id); err != nil {
 		return false, err
 	}
 	return true, t.log(store.SessionEnded, id, t.now.Add(retain))

@@ -102,9 +102,9 @@ func (f file) uri() string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
 	}
-	u := url.URL{Scheme: "file", Path: path}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "vfs=" + vfsName}
 	if runtime.GOOS != "windows" {
-		u.RawQuery = "modeof=" + strings.ReplaceAll(url.QueryEscape(string(f)), "+", "%20")
+		u.RawQuery += "&modeof=" + strings.ReplaceAll(url.QueryEscape(string(f)), "+", "%20")
 	}
 	return u.String()
 }

@@ -37,7 +37,8 @@ func TestNoScans(t *testing.T) {
 	s.SwapDocument(ctx, "keys", 0, nil)
 	s.SwapDocument(ctx, "keys", 1, nil)
 
-	reader := <-s.readers.idle
+	<-s.readers.idle
+	reader := s.readers.pop()
 	defer s.readers.put(reader)
 	for _, c := range []*conn{s.writer.conn, reader} {
 		for sql := range c.prepared {

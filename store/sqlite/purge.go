@@ -81,6 +81,10 @@ func (t *tx) remove(id store.SID) error {
 	if _, err := t.exec(`DELETE FROM session WHERE sid = ?`, id); err != nil {
 		return err
 	}
+	return t.removeValues(id)
+}
+
+func (t *tx) removeValues(id store.SID) error {
 	_, err := t.exec(`DELETE FROM session_values WHERE sid = ?`, id)
 	return err
 }

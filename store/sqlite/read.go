@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -11,17 +12,36 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// A pool holds the connections that read.
+// A pool holds the connections that read. It gives the one that was given back
+// last: each has a cache of its own, and few that are warm do better than many.
 type pool struct {
-	idle   chan *conn
+	idle   chan struct{} // holds one for each connection of the stack
 	closed chan struct{}
+
+	mu    sync.Mutex
+	stack []*conn
 }
 
 func newPool(size int) *pool {
-	return &pool{idle: make(chan *conn, size), closed: make(chan struct{})}
+	return &pool{idle: make(chan struct{}, size), closed: make(chan struct{})}
 }
 
-func (p *pool) put(c *conn) { p.idle <- c }
+func (p *pool) put(c *conn) {
+	p.mu.Lock()
+	p.stack = append(p.stack, c)
+	p.mu.Unlock()
+	p.idle <- struct{}{}
+}
+
+// pop is called by whoever has received from idle.
+func (p *pool) pop() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.stack) - 1
+	c := p.stack[last]
+	p.stack = p.stack[:last]
+	return c
+}
 
 func (p *pool) get(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
@@ -33,8 +53,8 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	default:
 	}
 	select {
-	case c := <-p.idle:
-		return c, nil
+	case <-p.idle:
+		return p.pop(), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-p.closed:
@@ -47,8 +67,8 @@ func (p *pool) close() error {
 	close(p.closed)
 	var errs []error
 	for range cap(p.idle) {
-		c := <-p.idle
-		errs = append(errs, c.close())
+		<-p.idle
+		errs = append(errs, p.pop().close())
 	}
 	return errors.Join(errs...)
 }

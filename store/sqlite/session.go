@@ -108,7 +108,7 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	})
 }
 
-// mayCreate checks everything that Create can be refused for.
+// mayCreate checks everything that Create can be refused for, but for the id.
 func (t *tx) mayCreate(c store.Creation) error {
 	if c.Generation != 0 {
 		if current, err := t.generation(c.Session.User); err != nil {
@@ -117,27 +117,10 @@ func (t *tx) mayCreate(c store.Creation) error {
 			return store.ErrSuperseded
 		}
 	}
-	if err := t.free(c.Session.ID); err != nil {
-		return err
-	}
 	if c.Replaces.IsZero() {
 		return t.room()
 	}
 	return t.live(c.Replaces)
-}
-
-// free returns ErrConflict where a session has the id. One that EndAll has ended
-// is absent, though its row may still wait for Purge.
-func (t *tx) free(id store.SID) error {
-	var epoch int64
-	found, err := t.one(func(r row) { epoch = r.ColumnInt64(0) }, `SELECT epoch FROM session WHERE sid = ?`, id)
-	switch {
-	case err != nil || !found:
-		return err
-	case epoch < t.epoch:
-		return t.remove(id)
-	}
-	return fmt.Errorf("%w: the session id exists", store.ErrConflict)
 }
 
 // room returns ErrFull where the file has reached its limit.
@@ -155,18 +138,7 @@ func (t *tx) live(id store.SID) error {
 
 func (t *tx) create(c store.Creation) (store.Session, error) {
 	s := stamp(c, t.now)
-	var lineage, family, current []byte
-	if !s.Lineage.IsZero() {
-		lineage = s.Lineage[:]
-	}
-	if c.Refresh != (store.RefreshSeed{}) {
-		family, current = c.Refresh.Family[:], c.Refresh.Current[:]
-	}
-	if _, err := t.exec(`INSERT INTO session (`+sessionColumns+`, epoch, family, current)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, s.Secret[:], s.User, s.Name, s.Methods, s.UserAgent, s.Address,
-		s.Created, s.AuthTime, s.LastSeen, s.Idle, s.Deadline, s.Persistent, lineage,
-		t.epoch, family, current); err != nil {
+	if err := t.insert(s, c.Refresh); err != nil {
 		return s, err
 	}
 	if err := t.firstValues(c); err != nil {
@@ -178,6 +150,45 @@ func (t *tx) create(c store.Creation) (store.Session, error) {
 		}
 	}
 	return s, t.keepNewest(c)
+}
+
+// insert adds the session's row. It is the first write of Create: where the id
+// is taken nothing has changed. One that EndAll has ended is absent, though its
+// row may still wait for Purge.
+func (t *tx) insert(s store.Session, seed store.RefreshSeed) error {
+	added, err := t.insertRow(s, seed)
+	if err != nil || added {
+		return err
+	}
+	absent, err := t.one(func(row) {}, `SELECT 1 FROM session WHERE sid = ? AND epoch < ?`, s.ID, t.epoch)
+	if err != nil {
+		return err
+	}
+	if !absent {
+		return fmt.Errorf("%w: the session id exists", store.ErrConflict)
+	}
+	if err := t.remove(s.ID); err != nil {
+		return err
+	}
+	_, err = t.insertRow(s, seed)
+	return err
+}
+
+// insertRow reports whether the id was free.
+func (t *tx) insertRow(s store.Session, seed store.RefreshSeed) (bool, error) {
+	var lineage, family, current []byte
+	if !s.Lineage.IsZero() {
+		lineage = s.Lineage[:]
+	}
+	if seed != (store.RefreshSeed{}) {
+		family, current = seed.Family[:], seed.Current[:]
+	}
+	added, err := t.exec(`INSERT INTO session (`+sessionColumns+`, epoch, family, current)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		s.ID, s.Secret[:], s.User, s.Name, s.Methods, s.UserAgent, s.Address,
+		s.Created, s.AuthTime, s.LastSeen, s.Idle, s.Deadline, s.Persistent, lineage,
+		t.epoch, family, current)
+	return added == 1, err
 }
 
 // stamp fills in the times that are the store's, and cuts those that are not

@@ -38,12 +38,15 @@ func (t *tx) saveValues(id store.SID, version uint64, values []byte) error {
 	if err := t.room(); err != nil {
 		return err
 	}
+	changed, err := t.exec(`UPDATE session_values SET version = version + 1, data = ?5 WHERE sid = ?3 AND version = ?4
+		AND EXISTS (SELECT 1 FROM session WHERE `+live+` AND sid = ?3)`, t.epoch, t.now, id, int64(version), values)
+	if err != nil || changed == 1 {
+		return err
+	}
 	if err := t.live(id); err != nil {
 		return err
 	}
-	changed, err := t.exec(`UPDATE session_values SET version = version + 1, data = ?3 WHERE sid = ?1 AND version = ?2`,
-		id, int64(version), values)
-	if err == nil && changed == 0 && version == 1 {
+	if version == 1 {
 		changed, err = t.exec(`INSERT INTO session_values (sid, version, data) VALUES (?, 2, ?) ON CONFLICT DO NOTHING`, id, values)
 	}
 	if err == nil && changed == 0 {

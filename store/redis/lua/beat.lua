@@ -5,7 +5,7 @@ local after, after_id, expected, most = tonumber(ARGV[7]), ARGV[8], ARGV[9], ton
 -- Another history begins when the store is emptied, and, since something may have
 -- been lost that is not in the log, with another primary and at its restart.
 local history = origin .. ':' .. (string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or '')
-if (expected ~= '' and expected ~= history) or not knows(after, after_id) then return {'unknown', now} end
+if (expected ~= '' and expected ~= history) or not knows(after, after_id) then return answer('unknown') end
 if node ~= '' then
 	local key, expires = prefix .. 'holders', now + longest
 	local function held_until(holder) return tonumber(string.match(holder, '%d+$')) end
@@ -17,8 +17,8 @@ if node ~= '' then
 		for i = 1, #all, 2 do
 			if held_until(all[i + 1]) <= now then redis.call('HDEL', key, all[i]) end
 		end
-		if redis.call('HLEN', key) >= most then return {'full', now} end
+		if redis.call('HLEN', key) >= most then return answer('full') end
 	end
 	redis.call('HSET', key, node, acked .. ' ' .. int(expires))
 end
-return {'ok', now, pos, id, entries(after, limit), history}
+return answer('ok', pos, id, entries(after, limit), history)

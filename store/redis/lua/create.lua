@@ -1,23 +1,23 @@
 -- Adds a session: see store.Creation.
 local sid, user, replaces, inherit = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local expected, limit, retain = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
-local idle, deadline, lifetime, auth = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local idle, deadline, auth = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[13])
 -- From ARGV[14]: fields and values to store as they are.
 
-if expected ~= '0' and int(generation(user)) ~= expected then return {'superseded', now} end
-if redis.call('EXISTS', session_key(sid)) == 1 then return {'conflict', now} end
+if expected ~= '0' and int(generation(user)) ~= expected then return answer('superseded') end
+if redis.call('EXISTS', session_key(sid)) == 1 then return answer('conflict') end
 local values
 if replaces ~= '' then
 	local is, whose = live(replaces)
-	if not is then return {'notfound', now} end
+	if not is then return answer('notfound') end
 	if inherit == '1' then values = redis.call('HGET', session_key(replaces), 'values') end
 	finish(replaces, whose, retain)
 end
 
-if deadline == 0 then deadline = now + lifetime end
+if deadline == 0 then deadline = now + tonumber(ARGV[12]) end
 if auth == 0 and user ~= '' then auth = now end
 local key = session_key(sid)
-redis.call('HSET', key, 'epoch', epoch, 'created', int(now), 'seen', int(now), 'idle', int(idle),
+redis.call('HSET', key, 'epoch', epoch, 'created', now_text, 'seen', now_text, 'idle', ARGV[10],
 	'deadline', int(deadline), 'auth', int(auth), 'user', user, 'version', '1', unpack(ARGV, 14))
 if values then redis.call('HSET', key, 'values', values) end
 redis.call('ZADD', all_key, 0, sid)
@@ -46,7 +46,5 @@ if limit > 0 and user ~= '' and redis.call('ZCARD', user_key(user)) > limit then
 	end)
 	for i = 1, #others - limit + 1 do finish(others[i][2], user, retain) end
 end
-hint()
-local r = record(sid)
-if not r then return {'notfound', now} end -- it was to expire before it began
-return {'ok', now, r}
+if not is_live(epoch, now, idle, deadline) then return answer('notfound') end -- it was to expire before it began
+return answer('ok', deadline, auth)

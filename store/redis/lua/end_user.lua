@@ -12,5 +12,4 @@ if user ~= '' then
 		end
 	end
 end
-hint()
-return {'ok', now, count, pos, id}
+return answer('ok', count, pos, id)

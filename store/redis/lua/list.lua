@@ -2,7 +2,7 @@
 -- returns those that are live, and the id that it looked at last (empty: there
 -- are no more).
 local user, after, limit, look = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local index = all_key
+local index = prefix .. 'all'
 if user ~= '' then index = user_key(user) end
 local found, last = {}, ''
 local ids = redis.call('ZRANGE', index, '(' .. after, '+', 'BYLEX', 'LIMIT', 0, look)

@@ -12,4 +12,4 @@ if count > 0 then
 	redis.call('XTRIM', log_key, 'MINID', '1-' .. int(last + 1))
 	redis.call('HSET', meta_key, 'base', int(last), 'base_id', last_id)
 end
-return {'ok', now, count}
+return answer('ok', count)

@@ -13,4 +13,4 @@ while count < limit do
 	sweep(trash, redis.call('ZRANGE', trash, 0, limit - count - 1))
 	if redis.call('EXISTS', trash) == 0 then redis.call('LPOP', prefix .. 'trash') end
 end
-return {'ok', now, count}
+return answer('ok', count)

@@ -4,7 +4,7 @@ local sid, family, presented, following, sealed = ARGV[3], ARGV[4], ARGV[5], ARG
 local grace, retain = tonumber(ARGV[8]), tonumber(ARGV[9])
 local key = session_key(sid)
 local s = redis.call('HMGET', key, 'epoch', 'seen', 'idle', 'deadline', 'user', 'family', 'current', 'previous', 'sealed', 'rotated')
-if not s[1] or not is_live(s[1], s[2], s[3], s[4]) or s[6] ~= family then return {'notfound', now} end
+if not s[1] or not is_live(s[1], s[2], s[3], s[4]) or s[6] ~= family then return answer('notfound') end
 
 local replayed = 0
 if s[7] == presented then
@@ -13,8 +13,7 @@ elseif s[8] == presented and now < s[10] + grace then
 	replayed, sealed = 1, s[9]
 else
 	finish(sid, s[5], retain)
-	hint()
-	return {'reused', now}
+	return answer('reused')
 end
 touch(sid, now, s[3], s[4])
-return {'ok', now, record(sid), replayed, sealed}
+return answer('ok', record(sid), replayed, sealed)

@@ -4,4 +4,4 @@ for i = 3, #ARGV, 2 do
 	local s = redis.call('HMGET', session_key(sid), 'epoch', 'seen', 'idle', 'deadline')
 	if s[1] and is_live(s[1], s[2], s[3], s[4]) and at > tonumber(s[2]) then touch(sid, at, s[3], s[4]) end
 end
-return {'ok', now}
+return answer('ok')

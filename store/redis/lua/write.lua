@@ -4,12 +4,12 @@
 -- An error in the middle of a script undoes nothing. So a script looks first and
 -- writes then, and runs no command that can fail once it has begun.
 
--- Every such script writes: WAIT and WAITAOF on its connection then cover all
--- that the script has seen.
-redis.call('HSET', meta_key, 'clock', int(now))
+local all_key, expiry_key, logged_key = prefix .. 'all', prefix .. 'expiry', prefix .. 'logged'
+local now_text = int(now)
+
 if origin == '' then
 	origin, start = ARGV[2], now
-	redis.call('HSET', meta_key, 'origin', origin, 'start', int(start))
+	redis.call('HSET', meta_key, 'origin', origin, 'start', now_text)
 end
 
 -- new_id returns the random id of a log entry.
@@ -25,12 +25,19 @@ local function append(kind, sid, expires)
 	pos, id = pos + 1, new_id()
 	redis.call('XADD', log_key, '1-' .. int(pos), 'id', id, 'kind', kind, 'session', sid, 'expires', expires)
 	redis.call('HSET', logged_key, kind .. ':' .. sid, expires)
-	redis.call('HSET', meta_key, 'pos', int(pos), 'id', id)
+	redis.call('HSET', meta_key, 'clock', now_text, 'pos', int(pos), 'id', id)
 end
 
--- hint tells those who watch that the log has grown.
-local function hint()
-	if pos ~= first then redis.call('PUBLISH', prefix .. 'hints', 'grew') end
+-- answer is how every such script ends. It tells those who watch that the log
+-- has grown. If it has not the script writes the time down, at least: WAIT and
+-- WAITAOF on its connection then cover all that it has seen.
+local function answer(outcome, ...)
+	if pos == first then
+		redis.call('HSET', meta_key, 'clock', now_text)
+	else
+		redis.call('PUBLISH', prefix .. 'hints', 'grew')
+	end
+	return {outcome, now, ...}
 end
 
 -- remove deletes a session and nothing else. index is the sorted set that it
@@ -69,4 +76,10 @@ end
 local function touch(sid, at, idle, deadline)
 	redis.call('HSET', session_key(sid), 'seen', int(at))
 	redis.call('ZADD', expiry_key, int(math.min(at + idle, tonumber(deadline))), sid)
+end
+
+-- generation returns a user's generation. It counts from the time at which the
+-- store was empty: it is greater than any that was told before that.
+local function generation(user)
+	return start + epoch + (redis.call('HGET', prefix .. 'generations', user) or 0)
 end
