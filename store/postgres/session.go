@@ -72,15 +72,13 @@ func (s *Store) scanLive(row pgx.Row) (store.Session, error) {
 }
 
 // Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, id store.SID) (found store.Session, err error) {
-	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(selectLive+` AND sid = $2`), s.clock.Floor(), [16]byte(id)).QueryRow(func(r pgx.Row) error {
-			var err error
-			found, err = s.scanLive(r)
-			return orNotFound(err)
-		})
-	})
-	return found, err
+func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
+	found, err := s.sessions.find(ctx, id)
+	if err != nil {
+		return store.Session{}, err
+	}
+	found.what.AsOf = found.at
+	return found.what, nil
 }
 
 // List implements [store.Store].
