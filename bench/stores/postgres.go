@@ -51,6 +51,8 @@ func newPostgresPool(tb testing.TB, url string) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	config.MaxConns = manyClients
+	// No plan made while the tables are empty reads whole ones later.
+	config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
 	pool, err := pgxpool.NewWithConfig(tb.Context(), config)
 	if err == nil {
 		tb.Cleanup(pool.Close)

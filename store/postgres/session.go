@@ -130,16 +130,19 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	})
 }
 
-// creation: the user's row is locked until the commit, here and in EndUser. So
-// an EndUser that comes later sees the new session, also one that only takes
+// creation: the user's row is locked until the commit, here and in EndUser, but
+// for a session that an EndUser at the same time may miss, because it may as well
+// come after it: one that takes nobody's place and asks for no generation.
+// So an EndUser that comes later sees the new session, also one that only takes
 // another's place; and after an earlier one the generation is another.
 func (n *needs) creation(c store.Creation) {
 	n.session(c.Session.ID)
 	if !c.Replaces.IsZero() {
 		n.session(c.Replaces)
 	}
-	if user := c.Session.User; user != "" || c.Generation != 0 {
-		n.user(user, c.Limit > 0 && user != "")
+	limited := c.Limit > 0 && c.Session.User != ""
+	if limited || c.Generation != 0 || !c.Replaces.IsZero() && c.Session.User != "" {
+		n.user(c.Session.User, limited)
 	}
 }
 
