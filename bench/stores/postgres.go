@@ -87,7 +87,7 @@ func (r postgresRows) Insert(ctx context.Context, id key) error {
 
 func (r postgresRows) Update(ctx context.Context, id key, version uint64, values []byte) error {
 	tag, err := r.pool.Exec(ctx, `UPDATE counterfoil.session_values SET version = version + 1, data = $3 WHERE sid = $1 AND version = $2
-		AND EXISTS (SELECT FROM counterfoil.session WHERE sid = $1 AND epoch = 0 AND expires > $4)`,
+		AND EXISTS (SELECT FROM counterfoil.session WHERE sid = $1 AND +epoch = 0 AND expires > $4)`,
 		[16]byte(id.sid), int64(version), values, time.Now().UnixMilli())
 	if err == nil && tag.RowsAffected() != 1 {
 		err = errAbsent

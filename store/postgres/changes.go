@@ -107,8 +107,8 @@ func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
 		}
 	}
 	if len(from) > 0 {
-		b.Queue(s.schema.sql(`UPDATE cf.session_values v SET sid = t.new, version = 1
-			FROM unnest($1::uuid[], $2::uuid[]) t (old, new) WHERE v.sid = t.old`), from, to)
+		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
+			SELECT new, 1, (SELECT data FROM cf.session_values WHERE sid = old) FROM unnest($1::uuid[], $2::uuid[]) t (old, new)`), from, to)
 	}
 	if len(g.removed) == 0 {
 		return
@@ -227,11 +227,11 @@ func (s *Store) writeGenerations(b *pgx.Batch, g *group) {
 		users, ended = append(users, []byte(user)), append(ended, g.generations[user])
 	}
 	if len(users) > 0 {
-		b.Queue(s.schema.sql(`UPDATE cf.generation SET ended_all = t.ended FROM unnest($1::bytea[], $2::bigint[]) t (id, ended)
-			WHERE user_id = id`), users, ended)
+		b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all) SELECT * FROM unnest($1::bytea[], $2::bigint[])
+			ON CONFLICT (user_id) DO UPDATE SET ended_all = EXCLUDED.ended_all`), users, ended)
 	}
 	if g.epoch != g.found {
-		b.Queue(s.schema.sql(`UPDATE cf.epoch SET epoch = $1`), g.epoch)
+		b.Queue(s.schema.sql(`UPDATE cf.epoch SET epoch = $1 WHERE one`), g.epoch)
 	}
 }
 
@@ -249,7 +249,7 @@ func (s *Store) writeHead(b *pgx.Batch, g *group, head *store.Cursor) {
 		return err
 	}
 	if n == 0 {
-		b.Queue(s.schema.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` RETURNING pos, id, clock`), s.clock.Floor()).QueryRow(scan)
+		b.Queue(s.schema.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` WHERE one RETURNING pos, id, clock`), s.clock.Floor()).QueryRow(scan)
 		return
 	}
 	ids, sids, kinds := make([][16]byte, n), make([][16]byte, n), make([]int16, n)
@@ -265,7 +265,7 @@ func (s *Store) writeHead(b *pgx.Batch, g *group, head *store.Cursor) {
 	}
 	b.Queue(s.schema.sql(`
 		WITH head AS (
-			UPDATE cf.head SET pos = pos + $2, id = $3, clock = `+writeNow+` RETURNING pos, id, clock
+			UPDATE cf.head SET pos = pos + $2, id = $3, clock = `+writeNow+` WHERE one RETURNING pos, id, clock
 		), appended AS (
 			INSERT INTO cf.ended (pos, id, kind, sid, expires)
 			SELECT head.pos - $2 + t.n, t.id, t.kind, t.sid, CASE t.expires WHEN 0 THEN head.clock + t.retain ELSE t.expires END

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"time"
 
@@ -17,7 +18,13 @@ import (
 var errURL = errors.New("the URL can't be read: it looks like postgres://user:password@host:5432/database?sslmode=verify-full, " +
 	"with what is special in the password percent-encoded, and the files that it names must be there")
 
-func newPool(url string, config Config, direct bool, size int) (*pgxpool.Pool, error) {
+// keptPlans are settings for statements that the server plans once, perhaps while
+// the tables are empty: it must not come to read whole ones that have grown.
+var keptPlans = map[string]string{"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+
+// newPool returns a pool of connections. The settings are for those that lead to
+// the server itself: elsewhere the server's session is not ours.
+func newPool(url string, config Config, direct bool, size int, settings map[string]string) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
@@ -27,6 +34,7 @@ func newPool(url string, config Config, direct bool, size int) (*pgxpool.Pool, e
 	prepare(c.ConnConfig, config)
 	if direct {
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+		maps.Copy(c.ConnConfig.RuntimeParams, settings)
 	}
 	return pgxpool.NewWithConfig(context.Background(), c) // connects when it is used
 }

@@ -21,7 +21,7 @@ func (s *Store) directOnce(ctx context.Context, fill func(*pgx.Batch)) error {
 	defer s.closed.Done()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	c, err := s.transaction(ctx)
+	c, err := s.transaction(ctx, true, func(*pgx.Batch) {})
 	if err != nil {
 		return err
 	}

@@ -260,14 +260,11 @@ func TestStoppedNode(t *testing.T) {
 	}
 
 	// What we hold is given up as soon.
-	c, err := s.transaction(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	third := mustCreate(t, s, login(2))
 	n := &needs{}
 	n.session(third)
-	if _, err := s.lock(t.Context(), c.Conn(), n); err != nil {
+	c, _, err := s.lock(t.Context(), n)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Release() // and do nothing, as if stopped

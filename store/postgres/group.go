@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// A group is written in two steps, each of which is one message and its answer,
-// in a transaction that has begun. The first locks what its operations are about
-// and reads it. Then they decide, one after the other, each on what those before
-// it have decided. The second step writes the outcome, a statement for each kind
-// of change, and commits.
+// A group is written in two steps, each of which is one message and its answer.
+// The first begins a transaction, locks what its operations are about and reads
+// it. Then they decide, one after the other, each on what those before it have
+// decided. The second step writes the outcome, a statement for each kind of
+// change, and commits.
 //
 // Locks are taken in the same order by everybody: the table of the epoch, users
 // in order, sessions in order, the head. The head, for which all nodes wait, is
@@ -24,6 +25,7 @@ import (
 // needs are what the operations of a group are about.
 type needs struct {
 	everybody bool               // the epoch changes
+	planned   bool               // statements that are planned each time
 	log       bool               // the head is locked, to see what the log holds
 	users     map[string]bool    // to lock; true: with all of their sessions
 	ids       map[store.SID]bool // sessions to lock
@@ -89,48 +91,62 @@ func (g *group) add(r *row) {
 	g.ofUser[r.user] = append(g.ofUser[r.user], r)
 }
 
-// decide has the jobs decide, in a transaction that has begun.
-func (s *Store) decide(ctx context.Context, c *pgx.Conn, jobs []*job) (*group, error) {
+// attempt writes what the jobs decide, in one transaction.
+func (s *Store) attempt(ctx context.Context, jobs []*job) error {
 	n := &needs{}
 	for _, j := range jobs {
 		j.needs(n)
 	}
-	g, err := s.lock(ctx, c, n)
+	c, g, err := s.lock(ctx, n)
 	if err != nil {
-		undo(ctx, c)
-		return nil, err
+		return err
 	}
+	defer c.Release()
 	for _, j := range jobs {
-		j.err = j.decide(g)
+		if j.begin() {
+			j.err = j.decide(g)
+		}
 	}
-	return g, nil
-}
-
-// finish writes what the jobs have decided and commits it.
-func (s *Store) finish(ctx context.Context, c *pgx.Conn, jobs []*job, g *group) error {
 	if g.empty() {
-		undo(ctx, c)
+		undo(ctx, c.Conn())
 		return nil
 	}
-	head, err := s.write(ctx, c, g)
+	head, err := s.write(ctx, c.Conn(), g)
 	if err != nil {
 		return err
 	}
 	for _, j := range jobs {
-		j.committed(head)
+		if j.begun {
+			j.committed(head)
+		}
 	}
 	return nil
 }
 
-// lock locks and reads what the group needs.
-func (s *Store) lock(ctx context.Context, c *pgx.Conn, n *needs) (*group, error) {
-	g := &group{
+// lock begins a transaction that locks and reads what a group needs.
+func (s *Store) lock(ctx context.Context, n *needs) (*pgxpool.Conn, *group, error) {
+	var g *group
+	c, err := s.transaction(ctx, n.planned, func(b *pgx.Batch) {
+		g = newGroup()
+		s.queueLocks(b, n, g)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.clock.saw(g.now)
+	return c, g, nil
+}
+
+func newGroup() *group {
+	return &group{
 		sessions:    map[store.SID]*row{},
 		ofUser:      map[string][]*row{},
 		generations: map[string]int64{},
 		logged:      map[loggedKey]bool{},
 	}
-	b := &pgx.Batch{}
+}
+
+func (s *Store) queueLocks(b *pgx.Batch, n *needs, g *group) {
 	if n.everybody {
 		b.Queue(s.schema.sql(`LOCK TABLE cf.epoch IN EXCLUSIVE MODE`))
 	} else {
@@ -143,17 +159,12 @@ func (s *Store) lock(ctx context.Context, c *pgx.Conn, n *needs) (*group, error)
 		s.readLog(b, n, g)
 	}
 	// Last: the time at which all locks are held.
-	b.Queue(s.schema.sql(`SELECT epoch, `+writeNow+` FROM cf.head, cf.epoch`), s.clock.Floor()).QueryRow(func(r pgx.Row) error {
+	b.Queue(s.schema.sql(`SELECT epoch, `+writeNow+` FROM cf.head, cf.epoch WHERE head.one AND epoch.one`), s.clock.Floor()).QueryRow(func(r pgx.Row) error {
 		var now int64
 		err := r.Scan(&g.epoch, &now)
 		g.found, g.now = g.epoch, fromMillis(now)
 		return err
 	})
-	if err := c.SendBatch(ctx, b).Close(); err != nil {
-		return nil, err
-	}
-	s.clock.saw(g.now)
-	return g, nil
 }
 
 // lockUsers locks the rows of users, and makes those that are missing.
@@ -166,11 +177,9 @@ func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
 		users = append(users, []byte(user))
 	}
 	slices.SortFunc(users, bytes.Compare)
-	// The arrays keep the order.
 	b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all)
 		SELECT u, 0 FROM unnest($1::bytea[]) u ON CONFLICT DO NOTHING`), users)
-	each(b.Queue(s.schema.sql(`SELECT user_id, ended_all FROM cf.generation
-		WHERE user_id = ANY ($1::bytea[]) ORDER BY user_id FOR UPDATE`), users), func(rows pgx.Rows) error {
+	each(b.Queue(s.schema.sql(lockUsers), users), func(rows pgx.Rows) error {
 		var user []byte
 		var ended int64
 		err := rows.Scan(&user, &ended)
@@ -179,10 +188,23 @@ func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
 	})
 }
 
+// Rows are locked one by one, in order, each found by its key: a subquery that
+// locks is planned by itself, so that there is no other way to do it.
 const (
-	lockSessions = `SELECT sid, user_id, epoch, created, expires FROM cf.session WHERE `
-	whereNamed   = `sid = ANY ($1::uuid[])`
-	orOfUsers    = ` OR (user_id = ANY ($2::bytea[]) AND user_id <> '')`
+	lockUsers = `SELECT u.* FROM unnest($1::bytea[]) key
+		CROSS JOIN LATERAL (SELECT user_id, ended_all FROM cf.generation WHERE user_id = key FOR UPDATE) u`
+	lockSessions = `SELECT s.* FROM unnest($1::uuid[]) key ` + lockSession
+	lockTheirs   = `SELECT s.* FROM (
+			SELECT key FROM unnest($1::uuid[]) key
+			UNION
+			SELECT sid FROM unnest($2::bytea[]) u CROSS JOIN LATERAL (
+				SELECT sid FROM cf.session WHERE user_id = u AND user_id <> '' OFFSET 0
+			) theirs
+			ORDER BY 1
+		) keys ` + lockSession
+	lockSession = `CROSS JOIN LATERAL (
+			SELECT sid, user_id, epoch, created, expires FROM cf.session WHERE sid = key FOR UPDATE
+		) s`
 )
 
 // lockSessions locks sessions. Those of a user are all there are: his row is
@@ -197,11 +219,13 @@ func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
 	if len(n.ids) == 0 && len(whole) == 0 {
 		return
 	}
-	sql, args := lockSessions+whereNamed, []any{uuids(n.ids)}
+	ids := uuids(n.ids)
+	slices.SortFunc(ids, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	sql, args := lockSessions, []any{ids}
 	if len(whole) > 0 {
-		sql, args = sql+orOfUsers, append(args, whole)
+		sql, args = lockTheirs, append(args, whole)
 	}
-	each(b.Queue(s.schema.sql(sql+` ORDER BY sid FOR UPDATE`), args...), func(rows pgx.Rows) error {
+	each(b.Queue(s.schema.sql(sql), args...), func(rows pgx.Rows) error {
 		r := &row{version: 1}
 		var user []byte
 		err := rows.Scan((*[16]byte)(&r.id), &user, &r.epoch, &r.created, &r.expires)

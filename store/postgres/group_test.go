@@ -14,32 +14,42 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
+// hold runs one write that can't go on before release is called, nor can any
+// group begin.
+func hold(ctx context.Context, s *Store) (ended <-chan error, release func()) {
+	begun, goOn, held := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	for range cap(s.writer.slots) - 1 {
+		s.writer.slots <- struct{}{}
+	}
+	go func() {
+		held <- doWrite(ctx, s, func(*group) error { close(begun); <-goOn; return nil })
+	}()
+	<-begun
+	return held, func() {
+		close(goOn)
+		for range cap(s.writer.slots) - 1 {
+			<-s.writer.slots
+		}
+	}
+}
+
 // together starts n writes so that they wait at the same time, in this order,
 // behind one that can't go on.
 func together(t *testing.T, s *Store, n int, write func(i int)) {
 	t.Helper()
-	begun, release := make(chan struct{}), make(chan struct{})
+	held, release := hold(t.Context(), s)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		first := true
-		doWrite(t.Context(), s, func(*group) error {
-			if first {
-				first = false
-				close(begun)
-				<-release
-			}
-			return nil
-		})
-	})
-	<-begun
 	for i := range n {
 		wg.Go(func() { write(i) })
 		for len(s.writer.jobs) <= i {
 			time.Sleep(100 * time.Microsecond)
 		}
 	}
-	close(release)
+	release()
 	wg.Wait()
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
 }
 
 // doWrite has the writer run an operation that is about nothing.
@@ -220,12 +230,7 @@ func TestContextEnds(t *testing.T) {
 	s := openAt(t, servers.Postgres(t), Config{})
 	c := login(0)
 	ctx, cancel := context.WithCancel(t.Context())
-	begun, release := make(chan struct{}), make(chan struct{})
-	under := make(chan error, 1)
-	go func() {
-		under <- doWrite(ctx, s, func(*group) error { close(begun); <-release; return nil })
-	}()
-	<-begun
+	under, release := hold(ctx, s)
 	waits := make(chan error, 1)
 	go func() { _, err := s.Create(ctx, c); waits <- err }()
 	for len(s.writer.jobs) == 0 {
@@ -238,7 +243,7 @@ func TestContextEnds(t *testing.T) {
 	if err := <-waits; !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrIndeterminate) {
 		t.Errorf("waiting: error %v, want %v", err, context.Canceled)
 	}
-	close(release)
+	release()
 	mustCreate(t, s, login(1)) // whatever was waiting has had its turn now
 	if _, err := s.Find(t.Context(), c.Session.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the session: error %v, want %v", err, store.ErrNotFound)

@@ -29,7 +29,7 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 // merge: the head is locked from the look at the log to the commit, so that two
 // nodes that know the same do not both append it.
 func (n *needs) merge(entries []store.Entry) {
-	n.log = true
+	n.log, n.planned = true, true
 	for _, e := range entries {
 		put(&n.entries, e.Session, true)
 		if e.Kind == store.AllEnded {

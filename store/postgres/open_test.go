@@ -122,7 +122,7 @@ func commitSetting(t *testing.T, s *Store, ofRole string) (setting string) {
 	defer c.Release()
 	mustExec(t, c.Conn(), `SET synchronous_commit = `+ofRole)
 	b := &pgx.Batch{}
-	s.queueBegin(b)
+	s.queueBegin(b, false)
 	if err := c.SendBatch(t.Context(), b).Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,9 @@ type Store struct {
 	listen  *pgx.ConnConfig
 	writer  *writer
 
+	sessions *lookup[store.Session]
+	values   *lookup[versioned]
+
 	mu      sync.RWMutex    // held to begin an operation, and to begin to close
 	closing context.Context // ends when Close is called
 	close   func()
@@ -138,14 +141,16 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.reads, err = newPool(url, config, direct, config.Readers); err != nil {
+	if s.reads, err = newPool(url, config, direct, config.Readers, keptPlans); err != nil {
 		return nil, err
 	}
-	if s.writes, err = newPool(url, config, direct, writers); err != nil {
+	if s.writes, err = newPool(url, config, direct, writers, nil); err != nil {
 		s.reads.Close()
 		return nil, err
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.sessions = newLookup(s, sessionColumns, ``, scanSession)
+	s.values = newLookup(s, valuesColumns, withValues, scanValues)
 	s.writer = startWriter(s)
 	return s, nil
 }

@@ -17,19 +17,23 @@ import (
 // answered at once. It tries again, once, where a connection of the pool turns
 // out to be dead: after a restart of the server all of them are.
 func (s *Store) read(ctx context.Context, timeout time.Duration, fill func(*pgx.Batch)) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.closed.Done()
+	return s.explain(ctx, s.readTwice(ctx, timeout, fill))
+}
+
+func (s *Store) readTwice(ctx context.Context, timeout time.Duration, fill func(*pgx.Batch)) error {
 	err := s.readOnce(ctx, timeout, fill)
 	if err != nil && broken(err) && ctx.Err() == nil && s.closing.Err() == nil {
 		s.reads.Reset()
 		err = s.readOnce(ctx, timeout, fill)
 	}
-	return s.explain(ctx, err)
+	return err
 }
 
 func (s *Store) readOnce(ctx context.Context, timeout time.Duration, fill func(*pgx.Batch)) error {
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
-	defer s.closed.Done()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c, err := s.reads.Acquire(ctx)

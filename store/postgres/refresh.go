@@ -37,6 +37,7 @@ func scanRefresh(row pgx.Row, more ...any) (session store.Session, f refresh, er
 func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rotated, error) {
 	return write(ctx, s, operation[store.Rotated]{
 		needs: func(n *needs) {
+			n.planned = true
 			n.session(r.ID)
 			put(&n.refresh, r.ID, true)
 		},

@@ -70,8 +70,8 @@ CREATE TABLE cf.ended (
 CREATE INDEX ended_sid ON cf.ended (sid);
 
 -- A user's generation is 1 + the epoch + ended_all: how often everybody's
--- sessions, and this user's, were ended. Whoever adds sessions for a user, or ends
--- all of them, locks his row.
+-- sessions, and this user's, were ended. Whoever ends all sessions of a user, or
+-- adds one that must not escape that, locks his row.
 CREATE TABLE cf.generation (
 	user_id   bytea  PRIMARY KEY,
 	ended_all bigint NOT NULL

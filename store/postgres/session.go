@@ -72,15 +72,13 @@ func (s *Store) scanLive(row pgx.Row) (store.Session, error) {
 }
 
 // Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, id store.SID) (found store.Session, err error) {
-	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(selectLive+` AND sid = $2`), s.clock.Floor(), [16]byte(id)).QueryRow(func(r pgx.Row) error {
-			var err error
-			found, err = s.scanLive(r)
-			return orNotFound(err)
-		})
-	})
-	return found, err
+func (s *Store) Find(ctx context.Context, id store.SID) (store.Session, error) {
+	found, err := s.sessions.find(ctx, id)
+	if err != nil {
+		return store.Session{}, err
+	}
+	found.what.AsOf = found.at
+	return found.what, nil
 }
 
 // List implements [store.Store].
@@ -132,16 +130,19 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 	})
 }
 
-// creation: the user's row is locked until the commit, here and in EndUser. So
-// an EndUser that comes later sees the new session, also one that only takes
+// creation: the user's row is locked until the commit, here and in EndUser, but
+// for a session that an EndUser at the same time may miss, because it may as well
+// come after it: one that takes nobody's place and asks for no generation.
+// So an EndUser that comes later sees the new session, also one that only takes
 // another's place; and after an earlier one the generation is another.
 func (n *needs) creation(c store.Creation) {
 	n.session(c.Session.ID)
 	if !c.Replaces.IsZero() {
 		n.session(c.Replaces)
 	}
-	if user := c.Session.User; user != "" || c.Generation != 0 {
-		n.user(user, c.Limit > 0 && user != "")
+	limited := c.Limit > 0 && c.Session.User != ""
+	if limited || c.Generation != 0 || !c.Replaces.IsZero() && c.Session.User != "" {
+		n.user(c.Session.User, limited)
 	}
 }
 

@@ -23,6 +23,7 @@ func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
 	for batch := range slices.Chunk(touches, touchBatch) {
 		if _, err := write(ctx, s, operation[struct{}]{
 			needs: func(n *needs) {
+				n.planned = true
 				for _, t := range batch {
 					n.session(t.ID)
 				}

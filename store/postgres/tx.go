@@ -13,26 +13,27 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// transaction begins a transaction that writes. It tries again, once, where a
-// connection of the pool turns out to be dead: after a restart of the server all
-// of them are.
-func (s *Store) transaction(ctx context.Context) (*pgxpool.Conn, error) {
-	c, err := s.tryTransaction(ctx)
+// transaction begins a transaction that writes, with the statements that fill
+// adds, none of which may commit. It tries again, once, where a connection of
+// the pool turns out to be dead: after a restart of the server all of them are.
+func (s *Store) transaction(ctx context.Context, planned bool, fill func(*pgx.Batch)) (*pgxpool.Conn, error) {
+	c, err := s.tryTransaction(ctx, planned, fill)
 	if err != nil && broken(err) {
 		s.writes.Reset()
-		c, err = s.tryTransaction(ctx)
+		c, err = s.tryTransaction(ctx, planned, fill)
 	}
 	return c, err
 }
 
-func (s *Store) tryTransaction(ctx context.Context) (*pgxpool.Conn, error) {
+func (s *Store) tryTransaction(ctx context.Context, planned bool, fill func(*pgx.Batch)) (*pgxpool.Conn, error) {
 	c, err := s.writes.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	takeWarning(c.Conn()) // what concerns others
 	b := &pgx.Batch{}
-	s.queueBegin(b)
+	s.queueBegin(b, planned)
+	fill(b)
 	if err := c.SendBatch(ctx, b).Close(); err != nil {
 		undo(ctx, c.Conn())
 		c.Release()
@@ -49,16 +50,22 @@ func (s *Store) tryTransaction(ctx context.Context) (*pgxpool.Conn, error) {
 //   - While it waits for locks that another node holds it gives up after a while.
 //   - If this process is stopped while it holds locks, others don't wait for
 //     long.
-//   - Its statements are planned each time. A plan that the server keeps it has
-//     perhaps made while the tables were empty, and then reads them whole.
-func (s *Store) queueBegin(b *pgx.Batch) {
+//   - Planned statements are planned each time, for the tables as they are. The
+//     others the server plans once, perhaps while the tables are empty: they are
+//     written so that this can only lead to an index, since no table may be read
+//     whole.
+func (s *Store) queueBegin(b *pgx.Batch, planned bool) {
 	setting := func(d time.Duration) string { return fmt.Sprintf("%dms", max(d.Milliseconds(), 1)) }
+	plans, whole := "force_generic_plan", "off"
+	if planned {
+		plans, whole = "force_custom_plan", "on"
+	}
 	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
 	b.Queue(`SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
 			THEN 'on' ELSE current_setting('synchronous_commit') END, true),
 		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true),
-		set_config('plan_cache_mode', 'force_custom_plan', true)`,
-		setting(s.timeout/5), setting(s.timeout/2))
+		set_config('plan_cache_mode', $3, true), set_config('enable_seqscan', $4, true), set_config('jit', 'off', true)`,
+		setting(s.timeout/5), setting(s.timeout/2), plans, whole)
 }
 
 // commit sends the last statements of a transaction, and the commit.

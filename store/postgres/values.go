@@ -10,20 +10,29 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
+// versioned are the values of a session.
+type versioned struct {
+	values  []byte
+	version uint64
+}
+
+const (
+	valuesColumns = `coalesce(v.version, 1), v.data`
+	withValues    = `LEFT JOIN LATERAL (SELECT version, data FROM cf.session_values v WHERE v.sid = session.sid OFFSET 0) v ON true`
+)
+
+// scanValues reads a row of valuesColumns, and what stands behind them.
+func scanValues(row pgx.Row, more ...any) (v versioned, err error) {
+	var version int64
+	err = row.Scan(append([]any{&version, &v.values}, more...)...)
+	v.version = uint64(version)
+	return v, err
+}
+
 // Values implements [store.Store].
 func (s *Store) Values(ctx context.Context, id store.SID) (values []byte, version uint64, err error) {
-	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(`SELECT coalesce(version, 1), data
-			FROM cf.head, cf.epoch, cf.session LEFT JOIN cf.session_values USING (sid)
-			WHERE `+readerLive+` AND sid = $2`), s.clock.Floor(), [16]byte(id)).QueryRow(func(r pgx.Row) error {
-			var n int64
-			values = nil
-			err := r.Scan(&n, &values)
-			version = uint64(n)
-			return orNotFound(err)
-		})
-	})
-	return values, version, err
+	found, err := s.values.find(ctx, id)
+	return found.what.values, found.what.version, err
 }
 
 // SaveValues implements [store.Store].

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/counterfoil/counterfoil/store"
 )
 
@@ -65,6 +63,7 @@ type job struct {
 	decide    func(*group) error
 	committed func(store.Cursor)
 	taken     atomic.Bool // by the writer, or by the caller who gives up
+	begun     bool        // by the writer
 	err       error
 	done      chan struct{}
 }
@@ -144,46 +143,36 @@ func (w *writer) loop() {
 	defer close(w.exited)
 	defer w.groups.Wait()
 	for {
-		j := w.next
-		w.next = nil
-		if j == nil {
-			select {
-			case j = <-w.jobs:
-			default:
-			}
+		w.slots <- struct{}{}
+		first := w.first()
+		if first == nil {
+			return
 		}
-		if j == nil {
-			select {
-			case j = <-w.jobs:
-			case <-w.closing:
-				return
-			}
-		}
-		w.group(j)
+		jobs := w.take(first)
+		w.groups.Go(func() {
+			defer func() { <-w.slots }()
+			w.answer(jobs, w.commit(jobs))
+		})
 	}
 }
 
-// group decides a job together with those that wait by then, and has them
-// written while the next group is collected.
-func (w *writer) group(first *job) {
-	w.slots <- struct{}{}
-	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
-	// Jobs are taken once the transaction has begun: whoever gave up until then
-	// has written nothing.
-	c, err := w.store.transaction(ctx)
-	jobs := w.take(first)
-	var g *group
-	if err == nil {
-		g, err = w.store.decide(ctx, c.Conn(), jobs)
+// first waits for a job. It returns nil when none is to come.
+func (w *writer) first() *job {
+	if j := w.next; j != nil {
+		w.next = nil
+		return j
 	}
-	w.groups.Go(func() {
-		defer func() { <-w.slots }()
-		defer cancel()
-		if c != nil {
-			err = w.commit(ctx, c, jobs, g, err)
-		}
-		w.answer(jobs, err)
-	})
+	select {
+	case j := <-w.jobs:
+		return j
+	default:
+	}
+	select {
+	case j := <-w.jobs:
+		return j
+	case <-w.closing:
+		return nil
+	}
 }
 
 // answer tells every job the outcome of the group.
@@ -191,23 +180,11 @@ func (w *writer) answer(jobs []*job, err error) {
 	for _, j := range jobs {
 		if len(jobs) > 1 && answered(err) {
 			// One of them can't be done; the others must not suffer for it.
-			j.answer(w.store, w.alone(j))
+			j.answer(w.store, w.commit([]*job{j}))
 		} else {
 			j.answer(w.store, err)
 		}
 	}
-}
-
-// alone commits one job in a transaction of its own.
-func (w *writer) alone(j *job) error {
-	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
-	defer cancel()
-	c, err := w.store.transaction(ctx)
-	if err != nil {
-		return err
-	}
-	g, err := w.store.decide(ctx, c.Conn(), []*job{j})
-	return w.commit(ctx, c, []*job{j}, g, err)
 }
 
 // take returns the first job and those that wait behind it, as far as a group
@@ -227,9 +204,7 @@ func (w *writer) take(first *job) []*job {
 			w.next = j
 			return jobs
 		}
-		if j.taken.CompareAndSwap(false, true) {
-			jobs = append(jobs, j)
-		}
+		jobs = append(jobs, j)
 		if len(jobs) >= w.limit {
 			return jobs
 		}
@@ -241,23 +216,25 @@ func (w *writer) take(first *job) []*job {
 	}
 }
 
-// commit writes what was decided, in the transaction on the connection. Where a
-// write of another node has got in between it decides and writes again.
-func (w *writer) commit(ctx context.Context, c *pgxpool.Conn, jobs []*job, g *group, err error) error {
+// commit writes what the jobs decide. Where a write of another node has got in
+// between they decide again.
+func (w *writer) commit(jobs []*job) error {
+	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
-		if err == nil {
-			err = w.store.finish(ctx, c.Conn(), jobs, g)
-		}
-		c.Release()
+		err := w.store.attempt(ctx, jobs)
 		if attempt == attempts || !hasCode(err, serializationFailure, deadlockDetected, uniqueViolation) {
 			return err
 		}
 		time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
-		if c, err = w.store.transaction(ctx); err != nil {
-			return err
-		}
-		g, err = w.store.decide(ctx, c.Conn(), jobs)
 	}
+}
+
+// begin reports whether the caller still waits. Whoever gave up until now has
+// written nothing.
+func (j *job) begin() bool {
+	j.begun = j.begun || j.taken.CompareAndSwap(false, true)
+	return j.begun
 }
 
 // answer tells the caller the outcome: the transaction's error, or else the
