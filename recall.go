@@ -28,8 +28,8 @@ const recallAttempts = 4
 // Errors: ErrEnded, ErrUnavailable.
 func (m *Manager) recall(ctx context.Context, id store.SID, record *store.Session) (now time.Time, err error) {
 	if m.asks {
-		*record, err = m.find(ctx, id)
-		return record.AsOf, err
+		*record, err = m.store.Find(ctx, id) // find would copy it twice more
+		return record.AsOf, fromStore(err)
 	}
 	for range recallAttempts {
 		check := m.view.Begin() // the lease, before the look-ups
