@@ -3,8 +3,10 @@ package counterfoil_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,5 +69,37 @@ func TestAContextOutlivesItsRequest(t *testing.T) {
 	}
 	if n := john.values(); n != 5 {
 		t.Errorf("the value was changed to %d", n)
+	}
+}
+
+// Loggers print contexts: nothing of the request may show, nor the secret.
+func TestContextsPrintNoSecrets(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	r := s.user("john").request("GET", "/", "")
+	cookie := r.Cookies()[0].Value
+	s.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner := context.WithValue(r.Context(), counter, "inner")
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			for _, ctx := range []context.Context{r.Context(), inner} {
+				if text := fmt.Sprintf(verb, ctx); strings.Contains(text, cookie) || len(text) > 200 {
+					t.Errorf("%s prints %s", verb, text)
+				}
+			}
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// Adapters for other frameworks copy the inner request over the outer one.
+func TestARequestCopiedBackIsNoCircle(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	r := s.user("john").request("GET", "/", "")
+	s.Handler(http.HandlerFunc(func(_ http.ResponseWriter, inner *http.Request) {
+		*r = *inner
+		if ctx := inner.Context(); ctx.Err() != nil || ctx.Value("nothing") != nil {
+			t.Error("the context has ended, or knows what nobody has set")
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	if counterfoil.FromContext(r.Context()).User() != "john" {
+		t.Error("the copy does not know the session")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -20,12 +19,12 @@ import (
 // so it has room for the rest that a request needs, and is no longer than 760
 // bytes, for which the allocator takes 768.
 type exchange struct {
-	came       *http.Request // as it came
-	request    http.Request  // as the handler gets it
-	m          *Manager
-	underlying http.ResponseWriter
+	context.Context              // of the request as it came
+	request         http.Request // as the handler gets it
+	m               *Manager
+	underlying      http.ResponseWriter
 
-	headersBefore []header // what outer handlers had set
+	headersBefore *header // the latest of those that outer handlers had set
 
 	mu  sync.Mutex              // a handler may use several goroutines
 	who atomic.Pointer[Session] // nil: nobody; read without mu, so that hooks may ask
@@ -51,18 +50,20 @@ type exchange struct {
 type header struct {
 	name   string
 	values []string // may be none, by which net/http is told to leave one out
+	before *header
 }
 
 // copyHeaders makes no map, as http.Header.Clone does: every request pays for the
 // copy, and hardly one needs it.
-func copyHeaders(h http.Header) []header {
+func copyHeaders(h http.Header) (latest *header) {
 	all, values := make([]header, 0, len(h)), make([]string, 0, len(h))
 	for name, some := range h {
 		first := len(values)
 		values = append(values, some...)
-		all = append(all, header{name, values[first:len(values):len(values)]})
+		all = append(all, header{name, values[first:len(values):len(values)], latest})
+		latest = &all[len(all)-1]
 	}
-	return all
+	return latest
 }
 
 // session returns the session of the request, as it is now. It is never nil.
@@ -92,21 +93,21 @@ const (
 
 type contextKey struct{}
 
-// The exchange is the context of the request as it came, and knows itself,
-// without the one that context.WithValue would allocate.
-
-func (x *exchange) Deadline() (time.Time, bool) { return x.came.Context().Deadline() }
-
-func (x *exchange) Done() <-chan struct{} { return x.came.Context().Done() }
-
-func (x *exchange) Err() error { return x.came.Context().Err() }
-
+// Value makes the exchange a context that knows itself, without the one that
+// context.WithValue would allocate.
 func (x *exchange) Value(key any) any {
 	if key == (contextKey{}) {
 		return x
 	}
-	return x.came.Context().Value(key)
+	return x.Context.Value(key)
 }
+
+// String is what a context prints: without it fmt would print the request's
+// headers, and the secret.
+func (x *exchange) String() string { return "counterfoil.Handler" }
+
+// GoString is String for %#v.
+func (x *exchange) GoString() string { return x.String() }
 
 // exchange returns the exchange of a context that comes from this manager's
 // Handler, and not from another's.
@@ -144,6 +145,10 @@ func FromContext(ctx context.Context) *Session {
 //
 // A request with a bearer token is judged by that alone: its cookies count for
 // nothing and it needs no CSRF token (unless Config.CookiesOnly).
+//
+// The answer to a request with a session gets Cache-Control: no-store, unless
+// next sets it; where it may be stored it gets Vary: Cookie. Whoever changes
+// Cache-Control outside of Handler adds that himself.
 func (m *Manager) Handler(next http.Handler) http.Handler { return &handler{m, next} }
 
 type handler struct {
@@ -152,7 +157,7 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{came: r, m: h.m, underlying: w}
+	x := &exchange{Context: r.Context(), m: h.m, underlying: w}
 	x.request = *r.WithContext(x)
 	r = &x.request
 	if h := w.Header(); len(h) > 0 {

@@ -158,8 +158,8 @@ func (x *exchange) replaceAnswer(err error) {
 	x.m.report(x, "the session could not be saved", err)
 	h := x.Header()
 	clear(h)
-	for _, before := range x.headersBefore {
-		h[before.name] = before.values
+	for b := x.headersBefore; b != nil; b = b.before {
+		h[b.name] = b.values
 	}
 	x.m.config.ErrorHandler(x.underlying, &x.request, err)
 }

@@ -58,6 +58,13 @@ func (c *checked) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// String is what a context prints: without it fmt would print the request's
+// headers.
+func (c *checked) String() string { return "verify.Handler" }
+
+// GoString is String for %#v.
+func (c *checked) GoString() string { return c.String() }
+
 // FromContext returns what the request's token says: Subject, SessionID,
 // Username and so on. False: the request did not come through a [Verifier].
 func FromContext(ctx context.Context) (token.Claims, bool) {
