@@ -29,9 +29,11 @@ func openConn(f file, flags sqlite3.OpenFlag, busy time.Duration) (*conn, error)
 		// FULL: a commit returns when its log is on the disk. NORMAL would lose
 		// the last logouts with the power. On macOS an fsync reaches the disk
 		// only with fullfsync.
+		// cache_spill: only a commit writes to the log, as walFile expects.
 		// FAST: deleted rows are overwritten where it costs no writing more.
 		c.Exec(`
 			PRAGMA synchronous = FULL;
+			PRAGMA cache_spill = OFF;
 			PRAGMA fullfsync = ON;
 			PRAGMA checkpoint_fullfsync = ON;
 			PRAGMA secure_delete = FAST;

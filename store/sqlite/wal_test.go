@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
 )
@@ -112,6 +115,42 @@ func TestLogCannotBeWritten(t *testing.T) {
 		under.err = nil
 		if err := f.Sync(vfs.SYNC_NORMAL); err != nil || under.writes != 1 {
 			t.Errorf("%s: %d writes, error %v; want none after the one that failed", name, under.writes, err)
+		}
+	}
+}
+
+// What a transaction had written before it was undone is not written later, over
+// what another connection has committed meanwhile.
+func TestNothingUndoneIsWritten(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	open := func() *conn {
+		c, err := openConn(s.poll.file, sqlite3.OPEN_READWRITE, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.close() })
+		return c
+	}
+	run := func(c *conn, sql string) {
+		t.Helper()
+		if err := c.Exec(sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rows = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5250) INSERT INTO big (b) SELECT `
+	ours, other := open(), open()
+	run(ours, `CREATE TABLE big (id INTEGER PRIMARY KEY, b); PRAGMA wal_checkpoint(TRUNCATE)`)
+	run(other, `PRAGMA wal_autocheckpoint = 0`)                   // as the writer
+	run(ours, `BEGIN IMMEDIATE; `+rows+`randomblob(4000) FROM n`) // more than its cache holds
+	run(ours, `ROLLBACK`)
+	run(other, `BEGIN IMMEDIATE; `+rows+`zeroblob(4000) FROM n; COMMIT`)
+	for _, c := range []*conn{ours, open()} {
+		if n, err := c.integer(`SELECT count(*) FROM big WHERE b = zeroblob(4000)`); n != 5250 || err != nil {
+			t.Errorf("%d of 5250 rows are as they were committed (%v)", n, err)
 		}
 	}
 }
