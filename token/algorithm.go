@@ -26,7 +26,7 @@ const (
 const rsaBits = 3072
 
 const (
-	rsaLength = rsaBits / 6 // of a signature segment
+	rsaLength = rsaBits / 6 // of a signature segment, by a key of ours
 
 	// hiddenLength is how much of the signature segment of EdDSA and ES256 must
 	// not be kept in memory. Such a signature is two numbers: this has all of
@@ -37,9 +37,9 @@ const (
 
 // hiddenLengthOf is how many bytes at the end of a token must not be kept in
 // memory, so that nobody can make the token of what is kept.
-func hiddenLengthOf(alg Algorithm) int {
-	if alg == RS256 {
-		return rsaLength // one number, so all of it
+func hiddenLengthOf(public crypto.PublicKey) int {
+	if key, ok := public.(*rsa.PublicKey); ok {
+		return strictBase64.EncodedLen(key.Size()) // one number, so all of it
 	}
 	return hiddenLength
 }

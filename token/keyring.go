@@ -53,7 +53,7 @@ type key struct {
 	private crypto.Signer // nil where only the public key is known
 	public  crypto.PublicKey
 	header  string // the header segment of every token that it signs
-	hidden  int    // hiddenLengthOf its algorithm
+	hidden  int    // hiddenLengthOf it
 	jwk     []byte // the public key as a JWK (RFC 7517)
 }
 
@@ -210,7 +210,7 @@ func publicKeyOf(public crypto.PublicKey, info KeyInfo) (*key, error) {
 		KeyInfo: info.inUTC(),
 		public:  public,
 		header:  strictBase64.EncodeToString([]byte(header)),
-		hidden:  hiddenLengthOf(alg),
+		hidden:  hiddenLengthOf(public),
 		jwk:     data,
 	}, nil
 }
