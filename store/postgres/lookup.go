@@ -13,7 +13,8 @@ import (
 // What bounds the statements that look sessions up.
 const (
 	lookupsAtOnce = 2   // statements; the reads that come meanwhile share the next one
-	maxLookups    = 256 // sessions in one of them
+	maxSessions   = 256 // in one of them
+	maxValues     = 32  // in one of them: each may be store.MaxValues long
 )
 
 // A lookup reads something of live sessions by their ids. Reads that wait at the
@@ -23,6 +24,7 @@ type lookup[T any] struct {
 	store *Store
 	sql   string
 	scan  func(pgx.Row, ...any) (T, error) // a row of the columns, and what stands behind them
+	most  int                              // sessions in a statement
 
 	mu      sync.Mutex
 	waiting []*asked[T]
@@ -43,8 +45,8 @@ type found[T any] struct {
 	at   time.Time
 }
 
-func newLookup[T any](s *Store, columns, from string, scan func(pgx.Row, ...any) (T, error)) *lookup[T] {
-	return &lookup[T]{store: s, scan: scan, sql: s.schema.sql(`SELECT ` + columns + `,
+func newLookup[T any](s *Store, columns, from string, scan func(pgx.Row, ...any) (T, error), most int) *lookup[T] {
+	return &lookup[T]{store: s, scan: scan, most: most, sql: s.schema.sql(`SELECT ` + columns + `,
 			session.sid, session.epoch, session.expires, epoch.epoch, head.clock, statement_timestamp()
 		FROM cf.head, cf.epoch, cf.session ` + from + `
 		WHERE head.one AND epoch.one AND session.sid = ANY ($1::uuid[])`)}
@@ -104,9 +106,11 @@ func (l *lookup[T]) take() []*asked[T] {
 		l.running--
 		return nil
 	}
-	n := min(len(l.waiting), maxLookups)
+	n := min(len(l.waiting), l.most)
 	group := l.waiting[:n:n]
-	l.waiting = l.waiting[n:]
+	if l.waiting = l.waiting[n:]; len(l.waiting) == 0 {
+		l.waiting = nil // else it would keep the answers in memory
+	}
 	return group
 }
 

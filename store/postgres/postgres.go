@@ -149,8 +149,8 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 		return nil, err
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.sessions = newLookup(s, sessionColumns, ``, scanSession)
-	s.values = newLookup(s, valuesColumns, withValues, scanValues)
+	s.sessions = newLookup(s, sessionColumns, ``, scanSession, maxSessions)
+	s.values = newLookup(s, valuesColumns, withValues, scanValues, maxValues)
 	s.writer = startWriter(s)
 	return s, nil
 }
