@@ -69,7 +69,7 @@ const maxAsOfAge = 5 * time.Second
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
 func (m *Manager) sign(ctx context.Context, s *store.Session, resource string, now time.Time) (AccessToken, error) {
-	if m.asks && s.AsOf.After(now) { // the store's clock is ahead of ours
+	if m.asks && !s.AsOf.Before(now) { // the store's clock may be ahead of ours
 		m.clock.Advance(s.AsOf)
 		now = s.AsOf
 	}

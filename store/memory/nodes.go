@@ -72,11 +72,10 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	now := s.clock.Now()
-	missing := s.missing(entries, now)
 	s.guards.Lock()
 	defer s.guards.Unlock()
-	for _, e := range missing {
+	now := s.clock.Now()
+	for _, e := range s.missing(entries, now) {
 		if e.Kind == store.AllEnded {
 			s.endAll(e.Expires)
 		} else if i, err := s.live(e.Session, now); err == nil {
