@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"time"
@@ -121,7 +122,7 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 		return nil, err
 	}
 	first.SetInterrupt(ctx)
-	written, err := setUp(first, f, migrations)
+	written, err := setUpInTurn(ctx, first, f, migrations, config.BusyTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +142,23 @@ func open(ctx context.Context, path string, config Config) (_ *Store, err error)
 	}
 	s.writer = startWriter(s, first, checkpoints, config.MaxBytes)
 	return s, nil
+}
+
+// setUpInTurn is setUp where others do the same at this moment: SQLite does not
+// wait where two connections that read want to write, or to change the journal's
+// mode. What one of them has done the next finds done.
+func setUpInTurn(ctx context.Context, c *conn, f file, migrations []string, busy time.Duration) (state, error) {
+	for begun := time.Now(); ; {
+		written, err := setUp(c, f, migrations)
+		if !errors.Is(err, sqlite3.BUSY) || time.Since(begun) > busy {
+			return written, err
+		}
+		select {
+		case <-time.After(time.Millisecond + rand.N(10*time.Millisecond)):
+		case <-ctx.Done():
+			return state{}, errors.Join(ctx.Err(), err)
+		}
+	}
 }
 
 // setUp makes an open file fit for use, or says why it can't.
