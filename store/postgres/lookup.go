@@ -130,13 +130,10 @@ func (l *lookup[T]) read(group []*asked[T]) (all map[store.SID]found[T], err err
 			what, err := l.scan(rows, (*[16]byte)(&id), &epoch, &expires, &current, &clock, &at)
 			if now := max(at.UnixMilli(), clock, floor); err == nil && epoch == current && expires > now {
 				all[id] = found[T]{what, fromMillis(now)}
+				l.store.clock.saw(all[id].at)
 			}
 			return err
 		})
 	})
-	for _, f := range all {
-		l.store.clock.saw(f.at)
-		break // of the same moment are all
-	}
 	return all, err
 }
