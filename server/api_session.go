@@ -35,8 +35,7 @@ func newSessionAnswer(s *counterfoil.Session) *sessionAnswer {
 }
 
 // timestamp is what time.Time.MarshalJSON writes, in UTC. That package json reads
-// again, as it does with everybody's JSON, and takes as long for four times as
-// for all the rest of an answer.
+// again, as it does with everybody's JSON, which takes twice as long.
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func (s *Server) apiSession(w http.ResponseWriter, r *http.Request) {

@@ -13,7 +13,8 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 	// Browsers ask of a redirect after a form, too, whether the page allows it:
 	// a login leads back to the application.
 	formAction := strings.Join(append([]string{"'self'"}, s.appOrigins...), " ")
-	always := []struct{ name, value string }{
+	type header struct{ name, value string }
+	always := []header{
 		{"X-Content-Type-Options", "nosniff"},
 		// Not no-referrer: browsers would send our own forms with a null Origin.
 		{"Referrer-Policy", "same-origin"},
@@ -22,10 +23,9 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 		{"Cross-Origin-Resource-Policy", "same-origin"},
 		{"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 		{"Cache-Control", "no-store"},
-		{"Strict-Transport-Security", "max-age=63072000; includeSubDomains"},
 	}
-	if !s.secure {
-		always = always[:len(always)-1]
+	if s.secure {
+		always = append(always, header{"Strict-Transport-Security", "max-age=63072000; includeSubDomains"})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
