@@ -85,6 +85,8 @@ func (r postgresRows) Insert(ctx context.Context, id key) error {
 	return r.pool.SendBatch(ctx, b).Close()
 }
 
+// Update keeps the index by epoch and expiry out (+epoch): planned while the tables
+// are empty, the statement would read all of it.
 func (r postgresRows) Update(ctx context.Context, id key, version uint64, values []byte) error {
 	tag, err := r.pool.Exec(ctx, `UPDATE counterfoil.session_values SET version = version + 1, data = $3 WHERE sid = $1 AND version = $2
 		AND EXISTS (SELECT FROM counterfoil.session WHERE sid = $1 AND +epoch = 0 AND expires > $4)`,

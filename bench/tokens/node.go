@@ -124,8 +124,8 @@ func (n *node) end(ctx context.Context, sessions int) error {
 }
 
 // verifier makes a verifier that follows the node and remembers so many tokens;
-// zero: the default. It never asks the node about
-// a token: such a check would be none to measure.
+// zero: the default. It never asks the node about a token: such a check would be
+// none to measure.
 func (n *node) verifier(tb testing.TB, cacheSize int) *verify.Verifier {
 	tb.Helper()
 	v, err := verify.New(context.WithoutCancel(tb.Context()), verify.Config{Issuer: n.url, ClientID: clientID, ClientSecret: clientSecret, Logger: discard, Policy: verify.Strict, CacheSize: cacheSize})

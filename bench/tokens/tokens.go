@@ -129,8 +129,9 @@ func (n *node) publicKey(tb testing.TB) ed25519.PublicKey {
 	return key
 }
 
-// checker checks with package verify, which remembers so many tokens. On a machine so busy that the lease lapses
-// the verifier refuses, as it should; then the check waits for the next proof.
+// checker checks with package verify, which remembers so many tokens. On a machine
+// so busy that the lease lapses the verifier refuses, as it should; then the check
+// waits for the next proof.
 func (n *node) checker(tb testing.TB, cacheSize int) checker {
 	v, ctx := n.verifier(tb, cacheSize), context.WithoutCancel(tb.Context())
 	return checker{ours, report.Ours, func(token string) (string, error) {
