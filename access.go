@@ -82,6 +82,7 @@ func (m *Manager) sign(ctx context.Context, s *store.Session, resource string, n
 		Issuer:    m.issuer(),
 		Subject:   s.User,
 		Audience:  []string{cmp.Or(resource, m.issuer())},
+		ClientID:  m.issuer(), // programs that log in need not be registered: all of them do so here
 		SessionID: id,
 		Username:  s.Name,
 		Methods:   strings.Fields(s.Methods),

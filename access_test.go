@@ -40,7 +40,7 @@ func TestAccessTokenClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{
-		"iss": publicURL, "sub": "u1", "preferred_username": "john", "sid": grant.Session.ID(),
+		"iss": publicURL, "client_id": publicURL, "sub": "u1", "preferred_username": "john", "sid": grant.Session.ID(),
 	} {
 		if claims[name] != want {
 			t.Errorf("%s is %v, want %v", name, claims[name], want)

@@ -58,7 +58,8 @@ func script(t *testing.T, packages, source string, env ...string) string {
 // TestOpenIDClient: npm's openid-client, which nobody here wrote, finds its way by
 // the metadata (RFC 8414), introspects (RFC 7662) and revokes (RFC 7009), in each
 // way that a client may prove who it is, and refreshes for another service
-// (RFC 8707).
+// (RFC 8707). As a service it takes our access tokens for what they are
+// (RFC 9068).
 func TestOpenIDClient(t *testing.T) {
 	const orders = "https://orders.example.com"
 	library := npmPackages(t, "openid-client@6.9.0")
@@ -91,7 +92,11 @@ func TestOpenIDClient(t *testing.T) {
 		TokenType          string `json:"token_type"`
 	}
 	type told struct {
-		Issuer                   string
+		Issuer string
+		Claims struct {
+			Sub, Sid string
+			ClientID string `json:"client_id"`
+		}
 		Access, Refresh, Unknown asked
 		Revoked                  []asked
 		Refreshed                struct{ Access, Refresh string }
@@ -105,6 +110,9 @@ func TestOpenIDClient(t *testing.T) {
 		}
 		if told.Issuer != p.url {
 			t.Errorf("the issuer is %q", told.Issuer)
+		}
+		if told.Claims.Sid != c.sid || told.Claims.ClientID != p.url {
+			t.Errorf("the token, read by a service: %+v", told.Claims)
 		}
 		return told
 	}

@@ -19,6 +19,7 @@ type Claims struct {
 	NotBefore time.Time // nbf; optional
 	AuthTime  time.Time // auth_time, when the user last proved who he is; optional
 	Methods   []string  // amr, how he proved it (RFC 8176); optional, at most 16
+	ClientID  string    // client_id, who asked for the token; Sign writes it, Verify does not read it
 	Status    Status    // status, where others look up whether it still counts; Sign writes it, Verify does not read it
 }
 
@@ -61,6 +62,9 @@ func (c *Claims) append(b []byte) []byte {
 		b = appendString(b, c.Audience[0])
 	} else {
 		b = appendStrings(b, c.Audience)
+	}
+	if c.ClientID != "" {
+		b = appendString(append(b, `,"client_id":`...), c.ClientID)
 	}
 	b = appendString(append(b, `,"sid":`...), c.SessionID)
 	b = appendString(append(b, `,"jti":`...), c.ID)

@@ -89,3 +89,31 @@ func TestSignWritesTheStatus(t *testing.T) {
 		}
 	}
 }
+
+// RFC 9068 section 2.2: "client_id REQUIRED". Our own checks pass it over.
+func TestSignWritesTheClient(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := newVerifier(keys)
+	for _, client := range []string{"", "https://sessions.example", "a\"b"} {
+		claims := someClaims()
+		claims.ClientID = client
+		tok := sign(t, keys, claims, start)
+		_, payload, _ := segments(tok)
+		text, err := base64.RawURLEncoding.DecodeString(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(text, &got); err != nil {
+			t.Fatal(err)
+		}
+		if id, written := got["client_id"]; written != (client != "") || written && id != client {
+			t.Errorf("client_id %v, want %q", id, client)
+		}
+		for range 2 { // read, and remembered
+			if read, err := v.Verify(tok, start); err != nil || read.Subject != claims.Subject || read.ClientID != "" {
+				t.Errorf("%q: %v, %+v", client, err, read)
+			}
+		}
+	}
+}

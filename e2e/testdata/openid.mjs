@@ -2,6 +2,7 @@
 // is and who it is, finds the rest in the metadata, and throws where an answer is
 // not what the RFCs say. It prints what it was told, for the test to judge.
 import * as client from 'openid-client'
+import * as oauth from 'oauth4webapi' // which it is built on: it checks access tokens, too
 import { createPrivateKey, webcrypto } from 'node:crypto'
 
 const { SERVER, CLIENT_ID, CLIENT_SECRET, CLIENT_JWK, METHOD, ACCESS, REFRESH, RESOURCE } = process.env
@@ -28,6 +29,9 @@ const config = await client.discovery(new URL(SERVER), CLIENT_ID, undefined, awa
   { algorithm: 'oauth2', execute: [client.allowInsecureRequests] })
 
 const told = { issuer: config.serverMetadata().issuer }
+// What a service does with the tokens that it gets (RFC 9068 section 4).
+const asked = new Request(SERVER, { headers: { authorization: `Bearer ${ACCESS}` } })
+told.claims = await oauth.validateJwtAccessToken(config.serverMetadata(), asked, SERVER, { [oauth.allowInsecureRequests]: true })
 if (METHOD !== 'none') {
   told.access = await client.tokenIntrospection(config, ACCESS)
   told.refresh = await client.tokenIntrospection(config, REFRESH, { token_type_hint: 'refresh_token' })
