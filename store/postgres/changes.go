@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/counterfoil/counterfoil/store"
 )
 
 // changes are what the operations of a group have decided to write.
 type changes struct {
-	insertions []insertion
+	insertions []*insertion
 	removed    []store.SID
 	saved      map[store.SID]save
 	touched    map[store.SID]int64
@@ -48,7 +49,7 @@ func (g *group) empty() bool {
 		!g.beat && g.epoch == g.found
 }
 
-func (g *group) insert(i insertion) {
+func (g *group) insert(i *insertion) {
 	if old := g.sessions[i.session.ID]; old != nil && !old.gone {
 		g.remove(old) // EndAll has ended it
 	}
@@ -100,10 +101,10 @@ func (s *Store) write(ctx context.Context, c *pgx.Conn, g *group) (head store.Cu
 }
 
 func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
-	var from, to [][16]byte
+	var from, to column[pgtype.UUID]
 	for _, i := range g.insertions {
 		if !i.inherits.IsZero() {
-			from, to = append(from, i.inherits), append(to, i.session.ID)
+			from, to = append(from, uuid(i.inherits)), append(to, uuid(i.session.ID))
 		}
 	}
 	if len(from) > 0 {
@@ -113,71 +114,68 @@ func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
 	if len(g.removed) == 0 {
 		return
 	}
-	removed := make([][16]byte, len(g.removed))
-	for i, id := range g.removed {
-		removed[i] = id
-	}
+	removed := columnOf(g.removed, uuid)
 	b.Queue(s.schema.sql(`DELETE FROM cf.session_values WHERE sid = ANY ($1::uuid[])`), removed)
 	b.Queue(s.schema.sql(`DELETE FROM cf.session WHERE sid = ANY ($1::uuid[])`), removed)
 }
 
 func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
-	n := len(g.insertions)
-	if n == 0 {
+	all := g.insertions
+	if len(all) == 0 {
 		return
 	}
-	var (
-		sid, withValues                             [][16]byte
-		lineage                                     []*[16]byte
-		epoch, created, auth, seen, idle, deadline  []int64
-		persistent                                  []bool
-		secret, user, name, methods, agent, address [][]byte
-		family, current, values                     [][]byte
-	)
-	for _, i := range g.insertions {
-		x := i.session
-		sid, epoch = append(sid, x.ID), append(epoch, i.epoch)
-		lineage = append(lineage, orNull(x.Lineage))
-		created, auth, seen = append(created, millis(x.Created)), append(auth, millis(x.AuthTime)), append(seen, millis(x.LastSeen))
-		idle, deadline = append(idle, x.Idle.Milliseconds()), append(deadline, millis(x.Deadline))
-		persistent, secret = append(persistent, x.Persistent), append(secret, x.Secret[:])
-		user, name, methods = append(user, []byte(x.User)), append(name, []byte(x.Name)), append(methods, []byte(x.Methods))
-		agent, address = append(agent, []byte(x.UserAgent)), append(address, []byte(x.Address))
-		if i.refresh == (store.RefreshSeed{}) {
-			family, current = append(family, nil), append(current, nil)
-		} else {
-			family, current = append(family, i.refresh.Family[:]), append(current, i.refresh.Current[:])
-		}
+	var withValues column[pgtype.UUID]
+	var values column[blob]
+	for _, i := range all {
 		if i.values != nil && i.inherits.IsZero() {
-			withValues, values = append(withValues, x.ID), append(values, i.values)
+			withValues, values = append(withValues, uuid(i.session.ID)), append(values, i.values)
 		}
 	}
 	b.Queue(s.schema.sql(`INSERT INTO cf.session (sid, lineage, epoch, created, auth_time, last_seen, idle, deadline,
 			persistent, secret, user_id, name, methods, user_agent, address, family, current)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
 			$9::boolean[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[])`),
-		sid, lineage, epoch, created, auth, seen, idle, deadline,
-		persistent, secret, user, name, methods, agent, address, family, current)
+		columnOf(all, func(i *insertion) pgtype.UUID { return uuid(i.session.ID) }),
+		columnOf(all, func(i *insertion) pgtype.UUID {
+			return pgtype.UUID{Bytes: i.session.Lineage, Valid: !i.session.Lineage.IsZero()}
+		}),
+		columnOf(all, func(i *insertion) number { return number(i.epoch) }),
+		columnOf(all, func(i *insertion) number { return number(millis(i.session.Created)) }),
+		columnOf(all, func(i *insertion) number { return number(millis(i.session.AuthTime)) }),
+		columnOf(all, func(i *insertion) number { return number(millis(i.session.LastSeen)) }),
+		columnOf(all, func(i *insertion) number { return number(i.session.Idle.Milliseconds()) }),
+		columnOf(all, func(i *insertion) number { return number(millis(i.session.Deadline)) }),
+		columnOf(all, func(i *insertion) pgtype.Bool { return pgtype.Bool{Bool: i.session.Persistent, Valid: true} }),
+		columnOf(all, func(i *insertion) blob { return i.session.Secret[:] }),
+		columnOf(all, func(i *insertion) blob { return blob(i.session.User) }),
+		columnOf(all, func(i *insertion) blob { return blob(i.session.Name) }),
+		columnOf(all, func(i *insertion) blob { return blob(i.session.Methods) }),
+		columnOf(all, func(i *insertion) blob { return blob(i.session.UserAgent) }),
+		columnOf(all, func(i *insertion) blob { return blob(i.session.Address) }),
+		columnOf(all, func(i *insertion) blob { return i.seed(i.refresh.Family[:]) }),
+		columnOf(all, func(i *insertion) blob { return i.seed(i.refresh.Current[:]) }))
 	if len(withValues) > 0 {
 		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
 			SELECT sid, 1, data FROM unnest($1::uuid[], $2::bytea[]) t (sid, data)`), withValues, values)
 	}
 }
 
-func orNull(id store.SID) *[16]byte {
-	if id.IsZero() {
+// seed returns a digest of the refresh token that the session begins with; nil
+// where it has none.
+func (i *insertion) seed(digest []byte) blob {
+	if i.refresh == (store.RefreshSeed{}) {
 		return nil
 	}
-	return (*[16]byte)(&id)
+	return digest
 }
 
 func (s *Store) writeSaves(b *pgx.Batch, g *group) {
-	var ids [][16]byte
-	var versions []int64
-	var data [][]byte
+	var ids column[pgtype.UUID]
+	var versions column[number]
+	var data column[blob]
 	for id, v := range g.saved {
 		if !g.sessions[id].gone {
-			ids, versions, data = append(ids, id), append(versions, int64(v.version)), append(data, v.data)
+			ids, versions, data = append(ids, uuid(id)), append(versions, number(v.version)), append(data, v.data)
 		}
 	}
 	if len(ids) > 0 {
@@ -188,10 +186,10 @@ func (s *Store) writeSaves(b *pgx.Batch, g *group) {
 }
 
 func (s *Store) writeTouches(b *pgx.Batch, g *group) {
-	var ids [][16]byte
-	var at []int64
+	var ids column[pgtype.UUID]
+	var at column[number]
 	for id, t := range g.touched {
-		ids, at = append(ids, id), append(at, t)
+		ids, at = append(ids, uuid(id)), append(at, number(t))
 	}
 	if len(ids) > 0 {
 		b.Queue(s.schema.sql(`UPDATE cf.session SET last_seen = at FROM unnest($1::uuid[], $2::bigint[]) t (id, at)
@@ -200,15 +198,15 @@ func (s *Store) writeTouches(b *pgx.Batch, g *group) {
 }
 
 func (s *Store) writeRotations(b *pgx.Batch, g *group) {
-	var ids [][16]byte
-	var seen, rotated []int64
-	var current, previous, sealed [][]byte
+	var ids column[pgtype.UUID]
+	var seen, rotated column[number]
+	var current, previous, sealed column[blob]
 	for id, r := range g.rotated {
 		if r.gone {
 			continue
 		}
-		f := r.refresh
-		ids, seen, rotated = append(ids, id), append(seen, millis(r.session.LastSeen)), append(rotated, millis(f.rotated))
+		f := &r.whole.refresh
+		ids, seen, rotated = append(ids, uuid(id)), append(seen, number(millis(r.whole.session.LastSeen))), append(rotated, number(millis(f.rotated)))
 		current, previous, sealed = append(current, f.current[:]), append(previous, f.previous[:]), append(sealed, f.sealed[:])
 	}
 	if len(ids) > 0 {
@@ -221,10 +219,10 @@ func (s *Store) writeRotations(b *pgx.Batch, g *group) {
 }
 
 func (s *Store) writeGenerations(b *pgx.Batch, g *group) {
-	var users [][]byte
-	var ended []int64
+	var users column[blob]
+	var ended column[number]
 	for user := range g.endedAll {
-		users, ended = append(users, []byte(user)), append(ended, g.generations[user])
+		users, ended = append(users, blob(user)), append(ended, number(g.generations[user]))
 	}
 	if len(users) > 0 {
 		b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all) SELECT * FROM unnest($1::bytea[], $2::bigint[])
@@ -252,17 +250,22 @@ func (s *Store) writeHead(b *pgx.Batch, g *group, head *store.Cursor) {
 		b.Queue(s.schema.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` WHERE one RETURNING pos, id, clock`), s.clock.Floor()).QueryRow(scan)
 		return
 	}
-	ids, sids, kinds := make([][16]byte, n), make([][16]byte, n), make([]int16, n)
-	retain, expires := make([]int64, n), make([]int64, n)
-	for i, e := range g.entries {
-		rand.Read(ids[i][:])
-		sids[i], kinds[i] = e.id, int16(e.kind)
-		// Rounded up: no entry may expire before its time.
-		retain[i] = (e.retain + time.Millisecond - 1).Milliseconds()
-		if !e.expires.IsZero() {
-			expires[i] = e.expires.Add(time.Millisecond - 1).UnixMilli()
+	// Rounded up: no entry may expire before its time.
+	const up = time.Millisecond - 1
+	ids := columnOf(g.entries, func(entry) pgtype.UUID {
+		var id [16]byte
+		rand.Read(id[:])
+		return uuid(id)
+	})
+	kinds := columnOf(g.entries, func(e entry) number { return number(e.kind) })
+	sids := columnOf(g.entries, func(e entry) pgtype.UUID { return uuid(e.id) })
+	retain := columnOf(g.entries, func(e entry) number { return number((e.retain + up).Milliseconds()) })
+	expires := columnOf(g.entries, func(e entry) number {
+		if e.expires.IsZero() {
+			return 0
 		}
-	}
+		return number(e.expires.Add(up).UnixMilli())
+	})
 	b.Queue(s.schema.sql(`
 		WITH head AS (
 			UPDATE cf.head SET pos = pos + $2, id = $3, clock = `+writeNow+` WHERE one RETURNING pos, id, clock

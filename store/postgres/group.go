@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -57,9 +58,14 @@ type row struct {
 	fresh   bool // added by this group
 	gone    bool // ended by this group
 
-	version uint64        // of its values, where needs.values
-	session store.Session // where needs.refresh
-	refresh refresh       // likewise
+	version uint64 // of its values, where needs.values
+	whole   *whole // where needs.refresh
+}
+
+// whole is a session with its refresh tokens.
+type whole struct {
+	session store.Session
+	refresh refresh
 }
 
 // A group is the state in which operations decide, and what they decided.
@@ -220,7 +226,7 @@ func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
 		return
 	}
 	ids := uuids(n.ids)
-	slices.SortFunc(ids, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, func(a, b pgtype.UUID) int { return bytes.Compare(a.Bytes[:], b.Bytes[:]) })
 	sql, args := lockSessions, []any{ids}
 	if len(whole) > 0 {
 		sql, args = lockTheirs, append(args, whole)
@@ -253,7 +259,7 @@ func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 			WHERE sid = ANY ($1::uuid[]) AND family IS NOT NULL`), uuids(n.refresh)), func(rows pgx.Rows) error {
 			session, f, err := scanRefresh(rows)
 			if r := g.sessions[session.ID]; r != nil {
-				r.session, r.refresh = session, f
+				r.whole = &whole{session, f}
 			}
 			return err
 		})
@@ -275,10 +281,10 @@ func (s *Store) readLog(b *pgx.Batch, n *needs, g *group) {
 }
 
 // uuids returns ids as the driver takes them.
-func uuids(ids map[store.SID]bool) [][16]byte {
-	list := make([][16]byte, 0, len(ids))
+func uuids(ids map[store.SID]bool) column[pgtype.UUID] {
+	list := make(column[pgtype.UUID], 0, len(ids))
 	for id := range ids {
-		list = append(list, id)
+		list = append(list, uuid(id))
 	}
 	return list
 }

@@ -209,7 +209,7 @@ func TestGroupFailure(t *testing.T) {
 	together(t, s, len(errs), func(i int) {
 		if i == 7 {
 			errs[i] = doWrite(t.Context(), s, func(g *group) error {
-				g.insertions = append(g.insertions, insertion{epoch: 1, values: make([]byte, 1)}, insertion{epoch: 1}) // one id twice
+				g.insertions = append(g.insertions, &insertion{epoch: 1, values: make([]byte, 1)}, &insertion{epoch: 1}) // one id twice
 				return nil
 			})
 			return

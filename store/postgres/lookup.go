@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -116,10 +117,7 @@ func (l *lookup[T]) take() []*asked[T] {
 
 // read reads those of the sessions that are live.
 func (l *lookup[T]) read(group []*asked[T]) (all map[store.SID]found[T], err error) {
-	ids := make([][16]byte, len(group))
-	for i, a := range group {
-		ids[i] = a.id
-	}
+	ids := columnOf(group, func(a *asked[T]) pgtype.UUID { return uuid(a.id) })
 	floor := l.store.clock.Floor()
 	err = l.store.readTwice(context.Background(), l.store.timeout, func(b *pgx.Batch) {
 		all = map[store.SID]found[T]{}

@@ -50,11 +50,11 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.Rotation) (store.Rota
 
 func (g *group) rotate(r store.Rotation) (out store.Rotated, err error) {
 	found := g.sessions[r.ID]
-	if !g.live(found) || found.session.ID.IsZero() || !same(found.refresh.family, r.Family) {
+	if !g.live(found) || found.whole == nil || !same(found.whole.refresh.family, r.Family) {
 		return out, store.ErrNotFound
 	}
-	known := &found.refresh
-	found.session.LastSeen, found.session.AsOf = g.now, g.now
+	session, known := &found.whole.session, &found.whole.refresh
+	session.LastSeen, session.AsOf = g.now, g.now
 	switch {
 	case same(known.current, r.Presented):
 		out.Sealed = r.Sealed
@@ -65,7 +65,7 @@ func (g *group) rotate(r store.Rotation) (out store.Rotated, err error) {
 		g.end(found, r.Retain)
 		return out, store.ErrReused
 	}
-	out.Session = found.session
+	out.Session = *session
 	if g.rotated == nil {
 		g.rotated = map[store.SID]*row{}
 	}

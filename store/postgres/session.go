@@ -151,7 +151,7 @@ func (g *group) create(c store.Creation) (store.Session, error) {
 		return store.Session{}, err
 	}
 	s := stamp(c, g.now)
-	i := insertion{session: s, refresh: c.Refresh, values: c.Values, epoch: g.epoch}
+	i := &insertion{session: s, refresh: c.Refresh, values: c.Values, epoch: g.epoch}
 	if saved, ok := g.saved[c.Replaces]; c.Inherit && ok {
 		i.values = saved.data // in this group: not in the table yet
 	} else if c.Inherit {
