@@ -119,6 +119,8 @@ func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
 	b.Queue(s.schema.sql(`DELETE FROM cf.session WHERE sid = ANY ($1::uuid[])`), removed)
 }
 
+// writeInsertions: arrays side by side in a SELECT are gone through at once,
+// while each in a FROM would first be written to a table of its own.
 func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
 	all := g.insertions
 	if len(all) == 0 {
@@ -131,10 +133,16 @@ func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
 			withValues, values = append(withValues, uuid(i.session.ID)), append(values, i.values)
 		}
 	}
-	b.Queue(s.schema.sql(`INSERT INTO cf.session (sid, lineage, epoch, created, auth_time, last_seen, idle, deadline,
-			persistent, secret, user_id, name, methods, user_agent, address, family, current)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-			$9::boolean[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[])`),
+	b.Queue(s.schema.sql(`
+		WITH added AS (
+			INSERT INTO cf.session (sid, lineage, epoch, created, auth_time, last_seen, idle, deadline,
+				persistent, secret, user_id, name, methods, user_agent, address, family, current)
+			SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]),
+				unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::boolean[]), unnest($10::bytea[]),
+				unnest($11::bytea[]), unnest($12::bytea[]), unnest($13::bytea[]), unnest($14::bytea[]), unnest($15::bytea[]),
+				unnest($16::bytea[]), unnest($17::bytea[])
+		)
+		INSERT INTO cf.session_values (sid, version, data) SELECT unnest($18::uuid[]), 1, unnest($19::bytea[])`),
 		columnOf(all, func(i *insertion) pgtype.UUID { return uuid(i.session.ID) }),
 		columnOf(all, func(i *insertion) pgtype.UUID {
 			return pgtype.UUID{Bytes: i.session.Lineage, Valid: !i.session.Lineage.IsZero()}
@@ -153,11 +161,8 @@ func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
 		columnOf(all, func(i *insertion) blob { return blob(i.session.UserAgent) }),
 		columnOf(all, func(i *insertion) blob { return blob(i.session.Address) }),
 		columnOf(all, func(i *insertion) blob { return i.seed(i.refresh.Family[:]) }),
-		columnOf(all, func(i *insertion) blob { return i.seed(i.refresh.Current[:]) }))
-	if len(withValues) > 0 {
-		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
-			SELECT sid, 1, data FROM unnest($1::uuid[], $2::bytea[]) t (sid, data)`), withValues, values)
-	}
+		columnOf(all, func(i *insertion) blob { return i.seed(i.refresh.Current[:]) }),
+		withValues, values)
 }
 
 // seed returns a digest of the refresh token that the session begins with; nil
@@ -180,7 +185,7 @@ func (s *Store) writeSaves(b *pgx.Batch, g *group) {
 	}
 	if len(ids) > 0 {
 		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
-			SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[])
+			SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bytea[])
 			ON CONFLICT (sid) DO UPDATE SET version = EXCLUDED.version, data = EXCLUDED.data`), ids, versions, data)
 	}
 }
