@@ -223,6 +223,29 @@ func TestGroupFailure(t *testing.T) {
 	}
 }
 
+// A group holds locks while it is written: it ends with the job that makes it
+// too large, and those behind that wait for the next one.
+func TestGroupSize(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		size, jobs, want int
+	}{
+		{"small ones", 0, 5, 5},
+		{"many", 0, maxJobs + 1, maxJobs},
+		{"large values", store.MaxValues, maxSize/store.MaxValues + 9, maxSize / store.MaxValues},
+		{"touches of many sessions", rowSize * touchBatch, 32, 16},
+		{"larger than a group", 2 * maxSize, 2, 1},
+	} {
+		w := &writer{limit: maxJobs, jobs: make(chan *job, c.jobs)}
+		for range c.jobs {
+			w.jobs <- &job{size: c.size}
+		}
+		if jobs := w.take(<-w.jobs); len(jobs) != c.want || len(w.jobs) != c.jobs-c.want {
+			t.Errorf("%s: a group of %d, %d wait; want %d of %d in the group", c.name, len(jobs), len(w.jobs), c.want, c.jobs)
+		}
+	}
+}
+
 // "When ctx ends before the store has begun to write, nothing was written and
 // the context's error is returned." And: "When it ends later the error is
 // ErrIndeterminate."

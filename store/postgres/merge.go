@@ -15,6 +15,7 @@ func (s *Store) Merge(ctx context.Context, entries []store.Entry) error {
 	}
 	entries = slices.Clone(entries)
 	_, err := write(ctx, s, operation[struct{}]{
+		size:  rowSize * len(entries),
 		needs: func(n *needs) { n.merge(entries) },
 		decide: func(g *group, _ *struct{}) error {
 			for _, e := range entries {

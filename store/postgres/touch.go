@@ -22,6 +22,7 @@ func (s *Store) Touch(ctx context.Context, touches []store.Touch) error {
 	slices.SortFunc(touches, func(a, b store.Touch) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	for batch := range slices.Chunk(touches, touchBatch) {
 		if _, err := write(ctx, s, operation[struct{}]{
+			size: rowSize * len(batch),
 			needs: func(n *needs) {
 				n.planned = true
 				for _, t := range batch {

@@ -14,9 +14,9 @@ import (
 
 // What bounds a group: it holds locks while it is written.
 const (
-	maxJobs  = 512
-	maxBytes = 4 << 20 // of values
-	maxRows  = 8192    // that are named
+	maxJobs = 512
+	maxSize = 4 << 20 // no more jobs are added then
+	rowSize = 512     // what the name of a session counts for
 )
 
 // attempts is how often a group is tried that the server has undone, since it
@@ -35,7 +35,6 @@ type writer struct {
 	limit int // of the jobs in a group
 
 	jobs    chan *job
-	next    *job           // that found no room in the group before
 	slots   chan struct{}  // holds one for each group under way
 	groups  sync.WaitGroup // that are being written
 	closing chan struct{}  // closed: take no more jobs
@@ -45,7 +44,7 @@ type writer struct {
 
 // An operation is a write to sessions.
 type operation[T any] struct {
-	size int // in bytes
+	size int // in bytes: of values, and rowSize for each session of many
 	// needs says what is to be locked and read for it.
 	needs func(*needs)
 	// decide looks at that, and says what is to be written. An error is the
@@ -158,10 +157,6 @@ func (w *writer) loop() {
 
 // first waits for a job. It returns nil when none is to come.
 func (w *writer) first() *job {
-	if j := w.next; j != nil {
-		w.next = nil
-		return j
-	}
 	select {
 	case j := <-w.jobs:
 		return j
@@ -177,8 +172,9 @@ func (w *writer) first() *job {
 
 // answer tells every job the outcome of the group.
 func (w *writer) answer(jobs []*job, err error) {
+	apart := len(jobs) > 1 && answered(err)
 	for _, j := range jobs {
-		if len(jobs) > 1 && answered(err) {
+		if apart {
 			// One of them can't be done; the others must not suffer for it.
 			j.answer(w.store, w.commit([]*job{j}))
 		} else {
@@ -193,27 +189,16 @@ func (w *writer) take(first *job) []*job {
 	// Those who have just been answered may be about to write again: with them
 	// the group is larger.
 	runtime.Gosched()
-	var jobs []*job
-	bytes, rows := 0, 0
-	for j := first; ; {
-		bytes += j.size
-		n := needs{}
-		j.needs(&n)
-		rows += len(n.ids)
-		if len(jobs) > 0 && (bytes > maxBytes || rows > maxRows) {
-			w.next = j
-			return jobs
-		}
-		jobs = append(jobs, j)
-		if len(jobs) >= w.limit {
-			return jobs
-		}
+	jobs, size := []*job{first}, first.size
+	for len(jobs) < w.limit && size < maxSize {
 		select {
-		case j = <-w.jobs:
+		case j := <-w.jobs:
+			jobs, size = append(jobs, j), size+j.size
 		default:
 			return jobs
 		}
 	}
+	return jobs
 }
 
 // commit writes what the jobs decide. Where a write of another node has got in
