@@ -39,7 +39,7 @@ var allowed = []struct {
 	{"/server/database", nil, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/sync", "golang.org/x/text"}},
 	{"/server/account", []string{"/server/database"}, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/crypto", "golang.org/x/sync", "golang.org/x/text", "github.com/ccojocar/zxcvbn-go"}},
 	{"/server/outbox", []string{"/server/database", "/store"}, []string{"github.com/jackc", "github.com/ncruces", "golang.org/x/sync", "golang.org/x/text"}},
-	{"/server/client", []string{"/store"}, []string{"github.com/go-jose/go-jose/v4"}},
+	{"/server/client", []string{"/server/database", "/store"}, []string{"github.com/go-jose/go-jose/v4", "github.com/jackc", "github.com/ncruces", "golang.org/x/sync", "golang.org/x/text"}},
 	{"/server/pages", nil, nil},
 	{"/server", []string{"", "/feed", "/forwardauth", "/internal/problem", "/store", "/store/memory", "/store/sqlite", "/token", "/server/account", "/server/client", "/server/database", "/server/outbox", "/server/pages"}, nil},
 }

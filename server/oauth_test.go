@@ -210,6 +210,11 @@ func TestClientAuthentication(t *testing.T) {
 	if log := s.log.String(); !strings.Contains(log, "event=client_refused client="+id) || !strings.Contains(log, "event=client_refused client=unreadable") {
 		t.Error("who was refused does not stand in the log")
 	}
+	_, err := sessions.EndAll(t.Context(), time.Hour)
+	check(t, err)
+	if said := decode[oauthError](t, s.ask("/v1/introspect", nil, append(used, "token", token)...)); said.Error != "invalid_client" {
+		t.Errorf("a used assertion, after everybody was logged out: %+v", said)
+	}
 	check(t, clients.Remove(t.Context(), sessions, "shop"))
 	time.Sleep(5100 * time.Millisecond)
 	want(t, s.ask("/v1/introspect", basic(id, secret), "token", token), 401)

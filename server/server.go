@@ -128,7 +128,7 @@ func New(c Config) (*Server, error) {
 	s.store = c.Sessions.Store
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	if err := s.openOutbox(ctx, c); err != nil {
+	if err := errors.Join(s.openOutbox(ctx, c), s.openClients(ctx)); err != nil {
 		stop()
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -170,7 +170,6 @@ func (s *Server) openSessions(config Config) (err error) {
 	if err := s.openFront(config); err != nil {
 		return errors.Join(err, s.sessions.Close())
 	}
-	s.programs = client.NewRegistry(c.Store, s.log)
 	s.feed = s.sessions.Feed(s.mayVerify)
 	s.wellKnown = s.newWellKnown(c.PublicURL, c.Resources)
 	return nil

@@ -10,6 +10,13 @@ import (
 	"github.com/counterfoil/counterfoil/server/client"
 )
 
+// openClients makes ready to tell who asks. Which assertions were used is kept
+// beside the users.
+func (s *Server) openClients(ctx context.Context) (err error) {
+	s.programs, err = client.OpenRegistry(ctx, s.store, s.accounts.Database(), s.log)
+	return err
+}
+
 // verifiers lets clients in that may verify, and pollers those that may fetch
 // events.
 func (s *Server) verifiers(next http.Handler) http.Handler { return s.clientsFor(client.Verify, next) }

@@ -3,16 +3,11 @@ package client
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
-
-	"github.com/counterfoil/counterfoil/store"
 )
 
 // AssertionType is the value of client_assertion_type (RFC 7523 section 2.2).
@@ -28,7 +23,7 @@ const (
 
 // IdentifyByAssertion returns the client that signed the JWT (RFC 7523 section
 // 3): iss and sub are its id, aud is one of those given, exp is at most 5 minutes
-// ahead, and its jti was not seen before, by any server on this store.
+// ahead, and its jti was not seen before, by any server on this database.
 //
 // Errors: ErrDenied. Any other: it could not be told.
 func (r *Registry) IdentifyByAssertion(ctx context.Context, assertion string, audience []string) (Client, error) {
@@ -104,24 +99,4 @@ func inForce(c *jwt.Claims, audience []string, now time.Time) bool {
 	}
 	ours := func(a string) bool { return slices.Contains(audience, a) }
 	return len(c.Audience) <= maxAssertionAud && slices.ContainsFunc(c.Audience, ours)
-}
-
-// useUp notes that an assertion was used, for as long as it would work: as a
-// visitor's session that has neither a user nor a secret, and that so nobody can
-// ever have. That the store takes an id once is what nodes can share, and what
-// has expired it clears away by itself.
-func (r *Registry) useUp(ctx context.Context, c *jwt.Claims) error {
-	digest := sha256.Sum256([]byte("counterfoil client assertion\x00" + c.Issuer + "\x00" + c.ID))
-	left := time.Until(c.Expiry.Time()) + time.Minute // the store's clock may be ahead
-	_, err := r.store.Create(ctx, store.Creation{
-		Session:  store.Session{ID: store.SID(digest[:]), Idle: left, UserAgent: "client assertion", Address: c.Issuer},
-		Lifetime: left,
-	})
-	if errors.Is(err, store.ErrConflict) {
-		return ErrDenied
-	}
-	if err != nil {
-		return fmt.Errorf("client: note that an assertion was used: %w", err)
-	}
-	return nil
 }

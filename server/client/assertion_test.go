@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,9 +24,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/counterfoil/counterfoil/internal/servers"
 	"github.com/counterfoil/counterfoil/server/client"
+	"github.com/counterfoil/counterfoil/server/database"
+	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
-	"github.com/counterfoil/counterfoil/store/storetest"
 )
 
 const us = "https://sessions.example.com"
@@ -108,7 +111,7 @@ func TestKeysAndAlgorithms(t *testing.T) {
 		if secret != "" {
 			t.Errorf("%s: has a secret, too", c.why)
 		}
-		r := client.NewRegistry(s, discard)
+		r := openRegistry(t, s)
 		got, err := r.IdentifyByAssertion(ctx, sign(t, c.method, c.key, nil, claims(added.ID, nil)), audience)
 		if !errors.Is(err, c.want) || err == nil && got.ID != added.ID {
 			t.Errorf("%s: %v", c.why, err)
@@ -129,7 +132,7 @@ func TestAssertions(t *testing.T) {
 	check(t, err)
 	plain, secret, err := client.Add(ctx, s, client.Client{Name: "plain", Can: introspect})
 	check(t, err)
-	r := client.NewRegistry(s, discard)
+	r := openRegistry(t, s)
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	ed := jwt.SigningMethodEdDSA
 	none := jwt.UnsafeAllowNoneSignatureType
@@ -175,66 +178,113 @@ func TestAssertions(t *testing.T) {
 	}
 }
 
-// "Its jti was not seen before, by any server on this store", nor by two at once.
+// "Its jti was not seen before, by any server on this database", nor by two at
+// once; and nothing that ends sessions, tidies up or starts anew forgets it.
 func TestAssertionsWorkOnce(t *testing.T) {
+	for name, where := range map[string]func(*testing.T) string{
+		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "counterfoil.db") },
+		"postgres": func(t *testing.T) string { return servers.Postgres(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ctx, where := openStore(t), t.Context(), where(t)
+			public, key := newEd25519(t)
+			shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
+			check(t, err)
+			nodes := []*client.Registry{openNode(t, s, where), openNode(t, s, where)}
+			var used []string
+			for range 3 {
+				assertion := sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, nil))
+				used = append(used, assertion)
+				var work sync.WaitGroup
+				var taken atomic.Int32
+				for n := range 20 {
+					work.Go(func() {
+						switch _, err := nodes[n%2].IdentifyByAssertion(ctx, assertion, audience); {
+						case err == nil:
+							taken.Add(1)
+						case !errors.Is(err, client.ErrDenied):
+							t.Error(err)
+						}
+					})
+				}
+				work.Wait()
+				if n := taken.Load(); n != 1 {
+					t.Errorf("taken %d times", n)
+				}
+			}
+			for _, then := range []struct {
+				what string
+				do   func() error
+			}{
+				{"everybody was logged out", func() error { _, err := s.EndAll(ctx, time.Hour); return err }},
+				{"the client was logged out, as if it were a user", func() error { _, err := s.EndUser(ctx, shop.ID, store.SID{}, time.Hour); return err }},
+				{"the store was tidied up", func() error { _, err := s.Purge(ctx, 1000); return err }},
+				{"a server was started anew", func() error { nodes[0] = openNode(t, s, where); return nil }},
+			} {
+				check(t, then.do())
+				for _, assertion := range used {
+					for _, node := range nodes {
+						if _, err := node.IdentifyByAssertion(ctx, assertion, audience); !errors.Is(err, client.ErrDenied) {
+							t.Errorf("used, and then %s: %v", then.what, err)
+						}
+					}
+				}
+			}
+			if list, err := s.List(ctx, store.Query{}); err != nil || len(list) != 0 {
+				t.Errorf("they stand among the sessions: %v, %v", list, err)
+			}
+			_, err = nodes[1].IdentifyByAssertion(ctx, sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, nil)), audience)
+			check(t, err)
+		})
+	}
+}
+
+// A used jti is kept until the assertion has expired, and no longer.
+func TestHowLongAssertionsAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, ctx := openStore(t), t.Context()
 		public, key := newEd25519(t)
 		shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
 		check(t, err)
-		assertion := sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, map[string]any{"jti": "1", "exp": time.Now().Add(5 * time.Minute).Unix()}))
-		var work sync.WaitGroup
-		var taken atomic.Int32
-		for range 20 {
-			work.Go(func() {
-				_, err := client.NewRegistry(s, discard).IdentifyByAssertion(ctx, assertion, audience)
-				if err == nil {
-					taken.Add(1)
-				} else if !errors.Is(err, client.ErrDenied) {
-					t.Error(err)
-				}
-			})
+		r := openRegistry(t, s)
+		use := func(why, jti string, life time.Duration, want error) {
+			t.Helper()
+			assertion := sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, map[string]any{"jti": jti, "exp": time.Now().Add(life).Unix()}))
+			if _, err := r.IdentifyByAssertion(ctx, assertion, audience); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", why, err, want)
+			}
 		}
-		work.Wait()
-		if n := taken.Load(); n != 1 {
-			t.Errorf("taken %d times", n)
-		}
-		r := client.NewRegistry(s, discard)
-		again := sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, map[string]any{"jti": "1"}))
-		if _, err := r.IdentifyByAssertion(ctx, again, audience); !errors.Is(err, client.ErrDenied) {
-			t.Errorf("another one with the same jti: %v", err)
-		}
+		use("a new one", "1", 5*time.Minute, nil)
+		use("another one with the same jti", "1", time.Minute, client.ErrDenied)
 		time.Sleep(5*time.Minute - time.Second)
-		if _, err := r.IdentifyByAssertion(ctx, assertion, audience); !errors.Is(err, client.ErrDenied) {
-			t.Errorf("just before it expires: %v", err)
+		for n := range 300 { // enough that the old ones are looked for
+			use("another jti", fmt.Sprint("other ", n), time.Minute, nil)
 		}
+		use("just before it expires", "1", time.Minute, client.ErrDenied)
 		time.Sleep(2 * time.Minute)
-		_, err = s.Purge(ctx, 100)
-		check(t, err)
-		again = sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, map[string]any{"jti": "1"}))
-		if _, err := r.IdentifyByAssertion(ctx, again, audience); err != nil {
-			t.Errorf("what has expired is still kept: %v", err)
-		}
+		use("what has expired is still kept", "1", time.Minute, nil)
+		use("and is kept anew", "1", time.Minute, client.ErrDenied)
 	})
 }
 
 // Where it can't be noted that an assertion was used, it does not count: that is
 // no refusal.
-func TestAssertionsWithoutTheStore(t *testing.T) {
-	failing := false
-	s := storetest.Faulty{Store: openStore(t), Fault: func(method string) storetest.Fault {
-		if failing && method == "Create" {
-			return storetest.Fault{Err: errors.New("the disk is gone")}
-		}
-		return storetest.Fault{}
-	}}
+func TestAssertionsWithoutTheDatabase(t *testing.T) {
+	s, ctx := openStore(t), t.Context()
 	public, key := newEd25519(t)
-	shop, _, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
+	shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
 	check(t, err)
-	failing = true
-	_, err = client.NewRegistry(s, discard).IdentifyByAssertion(t.Context(), sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, nil)), audience)
+	db, err := database.OpenSQLite(filepath.Join(t.TempDir(), "counterfoil.db"))
+	check(t, err)
+	r, err := client.OpenRegistry(ctx, s, db, discard)
+	check(t, err)
+	check(t, db.Close())
+	_, err = r.IdentifyByAssertion(ctx, sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, nil)), audience)
 	if err == nil || errors.Is(err, client.ErrDenied) {
 		t.Error(err)
+	}
+	if _, err := client.OpenRegistry(ctx, s, db, discard); err == nil {
+		t.Error("opened without a database")
 	}
 }
 
@@ -301,7 +351,7 @@ func TestReplaceKeys(t *testing.T) {
 	check(t, err)
 	_, err = client.ReplaceKeys(ctx, s, "shop", keys(t, two))
 	check(t, err)
-	r := client.NewRegistry(s, discard)
+	r := openRegistry(t, s)
 	for _, c := range []struct {
 		key  crypto.Signer
 		want error
@@ -347,7 +397,7 @@ func FuzzAssertion(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	r := client.NewRegistry(s, discard)
+	r := openRegistry(f, s)
 	if _, err := r.IdentifyByAssertion(context.Background(), good, audience); err != nil {
 		f.Fatal(err)
 	}

@@ -2,7 +2,7 @@
 // people's sessions, or are told of their end: verifiers, resource servers,
 // and those who receive logouts.
 //
-// For most uses, make a [Registry] on the store and call
+// For most uses, [OpenRegistry] on the store and call
 // [Registry.Authenticate] for each request. The command line changes the same
 // list while servers run, and they follow.
 //

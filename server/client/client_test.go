@@ -6,19 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/counterfoil/counterfoil/internal/servers"
 	"github.com/counterfoil/counterfoil/server/client"
+	"github.com/counterfoil/counterfoil/server/database"
 	"github.com/counterfoil/counterfoil/store"
 	"github.com/counterfoil/counterfoil/store/memory"
 	"github.com/counterfoil/counterfoil/store/storetest"
 )
 
-func check(t *testing.T, err error) {
+func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
+
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +35,27 @@ func openStore(t *testing.T) store.Store {
 	s := memory.New(memory.Config{})
 	t.Cleanup(func() { check(t, s.Close()) })
 	return s
+}
+
+// openRegistry opens a server's registry, on a database of its own.
+func openRegistry(t testing.TB, s store.Store) *client.Registry {
+	t.Helper()
+	return openNode(t, s, filepath.Join(t.TempDir(), "counterfoil.db"))
+}
+
+// openNode opens a server's registry, on a SQLite file or a PostgreSQL URL.
+func openNode(t testing.TB, s store.Store, where string) *client.Registry {
+	t.Helper()
+	open := database.OpenSQLite
+	if strings.HasPrefix(where, "postgres://") {
+		open = database.OpenPostgres
+	}
+	db, err := open(where)
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	r, err := client.OpenRegistry(t.Context(), s, db, discard)
+	check(t, err)
+	return r
 }
 
 var (
@@ -113,7 +140,7 @@ func TestAuthenticate(t *testing.T) {
 		check(t, err)
 		_, others, err := client.Add(ctx, s, client.Client{Name: "others", Can: verify})
 		check(t, err)
-		r := client.NewRegistry(s, discard)
+		r := openRegistry(t, s)
 		try := func(why, id, secret string, to client.Capability, want error) {
 			t.Helper()
 			c, err := r.Authenticate(ctx, id, secret, to)
@@ -168,7 +195,7 @@ func TestTheStoreIsNotAskedEachTime(t *testing.T) {
 		s := &counted{Store: openStore(t)}
 		shop, secret, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: verify})
 		check(t, err)
-		r := client.NewRegistry(s, discard)
+		r := openRegistry(t, s)
 		s.reads = 0
 		for range 1000 { // in 10 seconds
 			_, err := r.Authenticate(t.Context(), shop.ID, secret, client.Verify)
@@ -204,7 +231,7 @@ func TestWhenTheStoreFails(t *testing.T) {
 		}}
 		shop, secret, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: verify})
 		check(t, err)
-		r := client.NewRegistry(s, discard)
+		r := openRegistry(t, s)
 		failing = true
 		if _, err := r.Authenticate(t.Context(), shop.ID, secret, client.Verify); err == nil || errors.Is(err, client.ErrDenied) {
 			t.Errorf("the list was never read: %v", err)

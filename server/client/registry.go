@@ -3,10 +3,13 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/counterfoil/counterfoil/server/database"
 	"github.com/counterfoil/counterfoil/store"
 )
 
@@ -21,10 +24,12 @@ const (
 )
 
 // A Registry authenticates clients. It remembers the list of the store, and
-// reads it again when it is asked after a while. Make it with [NewRegistry]; it
+// reads it again when it is asked after a while. Make it with [OpenRegistry]; it
 // is safe for concurrent use.
 type Registry struct {
 	store store.Store
+	db    *database.DB // of the assertions that were used
+	used  atomic.Int64 // of them, since it was opened
 	log   *slog.Logger
 
 	mu      sync.Mutex
@@ -34,8 +39,20 @@ type Registry struct {
 	read    time.Time // zero: never
 }
 
-// NewRegistry makes the registry of a store.
-func NewRegistry(s store.Store, log *slog.Logger) *Registry { return &Registry{store: s, log: log} }
+// OpenRegistry makes the registry of a store. Which assertions were used is noted
+// in the database, in tables that it makes where they are missing; the database
+// is its owner's to close.
+func OpenRegistry(ctx context.Context, s store.Store, db *database.DB, log *slog.Logger) (*Registry, error) {
+	r := &Registry{store: s, db: db, log: log}
+	err := db.Make(ctx, tables)
+	if err == nil {
+		err = r.purge(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return r, nil
+}
 
 // Authenticate returns the client if the secret is its own and it may do that.
 //

@@ -63,7 +63,7 @@ func OpenPostgres(url string) (*DB, error) {
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
 	pool.SetConnMaxIdleTime(time.Minute)
-	qualify := strings.NewReplacer(" account_", " counterfoil.account_", " outbox_", " counterfoil.outbox_")
+	qualify := strings.NewReplacer(" account_", " counterfoil.account_", " outbox_", " counterfoil.outbox_", " client_", " counterfoil.client_")
 	d := &DB{
 		Conn:    Conn{pool, qualify.Replace},
 		pool:    pool,
