@@ -86,7 +86,7 @@ func (m Mutant) build(t *testing.T) string {
 	}
 	overlayFile, program := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "mutant.test.exe")
 	write(t, overlayFile, list)
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlayFile, "-o", program, ".")
+	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-w", "-overlay", overlayFile, "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}
