@@ -27,9 +27,9 @@ lint:
 	for module in $(MODULES); do (cd $$module && go mod tidy -diff && go vet ./... && $$(cd $(CURDIR) && go tool -n staticcheck) ./...) || exit 1; done
 
 # It builds on the three systems that people run it on, and on both kinds of
-# processors: nothing here is for one system on one kind only. Nobody runs it, so
-# nothing is optimised.
-UNOPTIMISED = -gcflags='all=-N -l'
+# processors: nothing here is for one system on one kind only. Nobody runs or
+# debugs it, so nothing is optimised, and nothing written for debuggers.
+UNOPTIMISED = -gcflags='all=-N -l -dwarf=false'
 cross:
 	GOOS=darwin GOARCH=arm64 go build $(UNOPTIMISED) ./...
 	GOOS=darwin GOARCH=arm64 go vet $(UNOPTIMISED) ./...
