@@ -59,14 +59,13 @@ func (n *newEntry) write(b *strings.Builder) {
 	}
 }
 
-// is reports whether the entry is of a token with these parts. The order is for
-// speed: while the digest is computed, the entry may be on its way from memory.
-func (e entry) is(t *text) bool {
+// is reports whether the entry is of a token with these parts, of which id is the
+// digest.
+func (e entry) is(t *text, id *digest) bool {
 	n := len(t.open)
 	if e.length(0) != n {
 		return false
 	}
-	id := t.digest()
 	return string(e[:atDates]) == string(id[:]) && string(e[atTexts:][:n]) == t.open
 }
 

@@ -74,18 +74,22 @@ func (g *generation) find(hash uint64, t *text) (entry, bool) {
 	if g == nil {
 		return "", false
 	}
-	for h := hash; ; h++ {
-		slot := g.slot(h).Load()
-		if slot == 0 {
-			return "", false
-		}
-		if slot>>placeBits != hash>>placeBits {
-			continue
-		}
-		if e := g.at(slot & (1<<placeBits - 1)); e.is(t) && g.lists[e.header()][0] == t.header {
-			return e, true
-		}
+	slot := g.slot(hash).Load()
+	if slot == 0 {
+		return "", false
 	}
+	// Here, while the slot may be on its way from memory: then nothing stands
+	// between the entry's parts, so that they come at the same time.
+	id := t.digest()
+	for h := hash + 1; slot != 0; h++ {
+		if slot>>placeBits == hash>>placeBits {
+			if e := g.at(slot & (1<<placeBits - 1)); e.is(t, &id) && g.lists[e.header()][0] == t.header {
+				return e, true
+			}
+		}
+		slot = g.slot(h).Load()
+	}
+	return "", false
 }
 
 // at returns what begins at a place of which a slot has told.
