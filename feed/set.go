@@ -40,11 +40,18 @@ type shard struct {
 }
 
 // A bucket is a hash table with open addressing for the entries that expire in
-// the same few minutes. The zero SID marks a free slot.
+// the same few minutes. Most checks are of a session that is not in it, and a
+// processor's cache holds sixteen times as many tags as ids: so hardly one looks
+// at an id.
 type bucket struct {
 	until int64 // Unix milliseconds; all of it has expired by then
 	used  int
-	slots []store.SID
+	tags  []byte // a part of the hash of each id; zero marks a free slot
+	ids   []store.SID
+}
+
+func newBucket(until int64, size int) bucket {
+	return bucket{until: until, tags: make([]byte, size), ids: make([]store.SID, size)}
 }
 
 func newSet(maxEntries int) *set {
@@ -66,9 +73,6 @@ func (s *set) shard(h uint64) (*shard, uint64) {
 }
 
 func (s *set) contains(id store.SID) bool {
-	if id.IsZero() {
-		return false // it would be found in each free slot
-	}
 	sh, h := s.shard(s.hash(&id))
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
@@ -79,7 +83,10 @@ func (s *set) contains(id store.SID) bool {
 func (sh *shard) holds(id *store.SID, h uint64, until int64) bool {
 	for i := range sh.buckets {
 		b := &sh.buckets[i]
-		if b.until >= until && b.slots[b.find(id, h)] == *id {
+		if b.until < until {
+			continue
+		}
+		if _, found := b.find(id, h); found {
 			return true
 		}
 	}
@@ -104,15 +111,14 @@ func (s *set) add(id store.SID, expires time.Time) bool {
 	}
 	i := slices.IndexFunc(sh.buckets, func(b bucket) bool { return b.until == until })
 	if i < 0 {
-		sh.buckets = append(sh.buckets, bucket{until: until, slots: make([]store.SID, 4)})
+		sh.buckets = append(sh.buckets, newBucket(until, 4))
 		i = len(sh.buckets) - 1
 	}
 	b := &sh.buckets[i]
-	if (b.used+1)*4 > len(b.slots)*3 {
+	if (b.used+1)*16 > len(b.ids)*13 {
 		s.grow(b)
 	}
-	b.slots[b.find(&id, h)] = id
-	b.used++
+	b.add(&id, h)
 	s.count.Add(1)
 	return true
 }
@@ -123,29 +129,40 @@ func bucketEnd(expires time.Time) int64 {
 }
 
 // find returns the slot of the id, or the free one where it would go. There is
-// always a free one: a table is at most three quarters full.
-func (b *bucket) find(id *store.SID, h uint64) int {
-	at, _ := bits.Mul64(h, uint64(len(b.slots)))
-	i := int(at)
-	for b.slots[i] != *id && !b.slots[i].IsZero() {
-		if i++; i == len(b.slots) {
+// always a free one: a table is at most 13/16 full.
+func (b *bucket) find(id *store.SID, h uint64) (slot int, found bool) {
+	at, _ := bits.Mul64(h, uint64(len(b.ids)))
+	i, tag := int(at), tagOf(h)
+	for b.tags[i] != 0 {
+		if b.tags[i] == tag && b.ids[i] == *id {
+			return i, true
+		}
+		if i++; i == len(b.ids) {
 			i = 0
 		}
 	}
-	return i
+	return i, false
+}
+
+// tagOf takes other bits than those that say where to look.
+func tagOf(h uint64) byte { return max(byte(h>>shardBits), 1) }
+
+// add takes an id that is not there into a table that has room.
+func (b *bucket) add(id *store.SID, h uint64) {
+	i, _ := b.find(id, h)
+	b.tags[i], b.ids[i] = tagOf(h), *id
+	b.used++
 }
 
 // grow makes the table half as large again, so that it is never less than half
 // full.
 func (s *set) grow(b *bucket) {
-	larger := bucket{until: b.until, used: b.used, slots: make([]store.SID, len(b.slots)*3/2)}
-	for i := range b.slots {
-		id := &b.slots[i]
-		if id.IsZero() {
-			continue
+	larger := newBucket(b.until, len(b.ids)*3/2)
+	for i := range b.ids {
+		if b.tags[i] != 0 {
+			_, h := s.shard(s.hash(&b.ids[i]))
+			larger.add(&b.ids[i], h)
 		}
-		_, h := s.shard(s.hash(id))
-		larger.slots[larger.find(id, h)] = *id
 	}
 	*b = larger
 }
@@ -180,8 +197,8 @@ func (sh *shard) all(yield func(store.SID) bool) bool {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	for _, b := range sh.buckets {
-		for _, id := range b.slots {
-			if !id.IsZero() && !yield(id) {
+		for i, id := range b.ids {
+			if b.tags[i] != 0 && !yield(id) {
 				return false
 			}
 		}
@@ -198,8 +215,8 @@ func (s *set) entries() []store.Entry {
 		sh.mu.RLock()
 		for _, b := range sh.buckets {
 			expires := time.UnixMilli(b.until).UTC()
-			for _, id := range b.slots {
-				if !id.IsZero() {
+			for i, id := range b.ids {
+				if b.tags[i] != 0 {
 					out = append(out, store.Entry{Kind: store.SessionEnded, Session: id, Expires: expires})
 				}
 			}

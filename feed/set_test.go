@@ -84,7 +84,7 @@ func TestSetForgetsInTime(t *testing.T) {
 	}
 }
 
-// why: "The zero SID marks a free slot": nobody has it, whatever the set holds.
+// why: "nobody's": no session has the zero id, whatever the set holds.
 func TestSetZeroID(t *testing.T) {
 	s := newSet(1000)
 	for range 500 {
