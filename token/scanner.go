@@ -25,8 +25,9 @@ type scanner struct {
 	bad bool
 }
 
-func newScanner(in string) *scanner {
-	s := &scanner{in: in}
+// newScanner returns no pointer, so that the scanner need not be allocated.
+func newScanner(in string) scanner {
+	s := scanner{in: in}
 	if !utf8.ValidString(in) {
 		s.fail()
 	}
@@ -224,22 +225,31 @@ func (s *scanner) string() string {
 		return ""
 	}
 	rest := s.in[s.at:]
-	for i := range len(rest) {
-		switch c := rest[i]; {
-		case c == '"':
-			s.at += i + 1
-			return rest[:i]
-		case c == '\\':
-			s.at += i
-			return s.escapedString(rest[:i])
-		case c < ' ':
-			s.fail()
-			return ""
-		}
+	i := 0
+	for i < len(rest) && !endsPlain[rest[i]] {
+		i++
+	}
+	switch {
+	case i < len(rest) && rest[i] == '"':
+		s.at += i + 1
+		return rest[:i]
+	case i < len(rest) && rest[i] == '\\':
+		s.at += i
+		return s.escapedString(rest[:i])
 	}
 	s.fail()
 	return ""
 }
+
+// endsPlain has the bytes that do not stand for themselves in a string: a table,
+// because each first check of a token looks at some hundred bytes.
+var endsPlain = func() (ends [256]bool) {
+	for c := range ' ' {
+		ends[c] = true
+	}
+	ends['"'], ends['\\'] = true, true
+	return ends
+}()
 
 // escapedString reads the rest of a string from its first escape on.
 func (s *scanner) escapedString(start string) string {
