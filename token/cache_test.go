@@ -198,6 +198,33 @@ func TestCacheKeepsTheClaims(t *testing.T) {
 	}
 }
 
+// Where many tokens are to be remembered, many are in one block.
+func TestLargeCacheKeepsTheClaims(t *testing.T) {
+	keys := newKeyring(t, token.EdDSA)
+	v := token.NewVerifier(token.Config{Issuers: []string{issuer}, Audiences: []string{api}, CacheSize: 2 << 20})
+	v.SetKeyring(keys)
+	toks := issueMany(t, keys, 500)
+	read := make([]token.Claims, len(toks))
+	for i, tok := range toks {
+		var err error
+		if read[i], err = v.Verify(tok, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := v.RememberedBytes(); n < 3*64<<10 {
+		t.Fatalf("all is in %d bytes, so this shows nothing", n)
+	}
+	for i, tok := range toks {
+		got, err := v.Verify(tok, start)
+		if err != nil || !v.Remembers(tok) || !reflect.DeepEqual(got, read[i]) {
+			t.Fatalf("%v: remembered %+v, read %+v", err, got, read[i])
+		}
+	}
+	if v.Remembered() != len(toks) {
+		t.Errorf("%d tokens are remembered of %d", v.Remembered(), len(toks))
+	}
+}
+
 // Config: "Where tokens are so large that entries take more than 1 kB on
 // average, fewer are remembered."
 func TestCacheIsBoundedForLargeTokens(t *testing.T) {

@@ -18,11 +18,12 @@ type generation struct {
 	lists   [maxLists][]string    // most tokens have the same, so each is here once
 
 	// Of who adds:
-	limit  int // of tokens
-	tokens int
-	listed int
-	text   strings.Builder // of the present block
-	size   int             // of all blocks
+	limit     int // of tokens
+	blockSize int // at least
+	tokens    int
+	listed    int
+	text      strings.Builder // of the present block
+	size      int             // of all blocks
 }
 
 // A block is text of many entries, and its number.
@@ -32,8 +33,13 @@ type block struct {
 }
 
 const (
-	// blockSize is how much memory the text of one claim may keep.
-	blockSize = 4 << 10
+	// A block is how much memory the text of one claim may keep: so it is small.
+	// It is larger where there would else be more than fewBlocks, so that a
+	// processor's cache holds the table of them: a check waits for one look at
+	// memory less.
+	minBlock  = 4 << 10
+	maxBlock  = 64 << 10
+	fewBlocks = 16 << 10
 
 	// A generation has room for tokens of that size, on average. If they are
 	// larger, it is full earlier.
@@ -46,15 +52,17 @@ const (
 // A slot has some bits of the hash, the number of a block, and where in it the
 // entry begins.
 const (
-	offsetBits = 12 // an entry begins within blockSize
+	offsetBits = 16 // an entry begins within maxBlock
 	placeBits  = 40
 )
 
 func newGeneration(limit int) *generation {
+	size := min(max(minBlock, limit*tokenRoom/fewBlocks), maxBlock)
 	g := &generation{
-		slots:  make([]atomic.Uint64, 1<<bits.Len(uint(limit+limit/2))),
-		blocks: make([]string, 2+limit*tokenRoom/blockSize),
-		limit:  limit,
+		slots:     make([]atomic.Uint64, 1<<bits.Len(uint(limit+limit/2))),
+		blocks:    make([]string, 2+limit*tokenRoom/size),
+		limit:     limit,
+		blockSize: size,
 	}
 	g.present.Store(&block{})
 	return g
@@ -115,8 +123,8 @@ func (g *generation) add(hash uint64, t *text, c *Claims) bool {
 		e.lists[i] = n
 	}
 	number := g.present.Load().number
-	if n := e.size(); g.text.Len() >= blockSize || n > g.text.Cap()-g.text.Len() {
-		n = max(n, blockSize)
+	if n := e.size(); g.text.Len() >= g.blockSize || n > g.text.Cap()-g.text.Len() {
+		n = max(n, g.blockSize)
 		if number > 0 && g.size+n > g.limit*tokenRoom {
 			return false
 		}

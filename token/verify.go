@@ -74,7 +74,8 @@ func (v *Verifier) SetKeyring(k *Keyring) { v.keys.Store(k) }
 // neither over nor to come. Every error matches [ErrInvalid].
 //
 // The slices in the claims are shared with later calls: don't change them. A
-// text of theirs may keep 4 kB in memory: clone what you keep for long.
+// text of theirs may keep 4 kB in memory, and up to 64 kB where more than 128
+// thousand tokens are remembered: clone what you keep for long.
 func (v *Verifier) Verify(tok string, now time.Time) (claims Claims, err error) {
 	if err = v.read(&claims, tok, now); err == nil {
 		err = v.check(&claims, now)
