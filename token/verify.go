@@ -77,13 +77,21 @@ func (v *Verifier) SetKeyring(k *Keyring) { v.keys.Store(k) }
 // text of theirs may keep 4 kB in memory, and up to 64 kB where more than 128
 // thousand tokens are remembered: clone what you keep for long.
 func (v *Verifier) Verify(tok string, now time.Time) (claims Claims, err error) {
-	if err = v.read(&claims, tok, now); err == nil {
-		err = v.check(&claims, now)
+	err = v.VerifyInto(&claims, tok, now)
+	return claims, err
+}
+
+// VerifyInto is Verify, and puts what the token says where it is to stay: claims
+// are large, and each copy of them costs. If there is an error, they are zero.
+func (v *Verifier) VerifyInto(claims *Claims, tok string, now time.Time) error {
+	err := v.read(claims, tok, now)
+	if err == nil {
+		err = v.check(claims, now)
 	}
 	if err != nil {
-		return Claims{}, err
+		*claims = Claims{}
 	}
-	return claims, nil
+	return err
 }
 
 // read fills in the claims of a token that one of our keys signed.

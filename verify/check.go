@@ -120,15 +120,15 @@ func placeOf(issued, cut time.Time) answer {
 // read checks the signature and the claims. Whether the token has expired is
 // judged again at the end, by the time at which the session was looked up.
 func (v *Verifier) read(ctx context.Context, claims *token.Claims, signed string) (err error) {
-	*claims, err = v.tokens.Verify(signed, v.now())
+	err = v.tokens.VerifyInto(claims, signed, v.now())
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, token.ErrUnknownKey) && v.keys.due(keysPause) && v.fetchKeys(ctx) == nil {
-		*claims, err = v.tokens.Verify(signed, v.now())
+		err = v.tokens.VerifyInto(claims, signed, v.now())
 	}
 	if errors.Is(err, token.ErrNotYetValid) { // or else the time was old
-		*claims, err = v.tokens.Verify(signed, v.view.Now())
+		err = v.tokens.VerifyInto(claims, signed, v.view.Now())
 	}
 	switch {
 	case err == nil:

@@ -30,12 +30,11 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	claims, err := h.v.identify(r, h.policy)
-	if err != nil {
+	c := &checked{Context: r.Context()}
+	if err := h.v.identify(r, h.policy, &c.claims); err != nil {
 		h.v.config.ErrorHandler(w, r, err)
 		return
 	}
-	c := &checked{Context: r.Context(), claims: claims}
 	c.request = *r.WithContext(c)
 	h.next.ServeHTTP(w, &c.request)
 }
@@ -75,19 +74,20 @@ func FromContext(ctx context.Context) (token.Claims, bool) {
 	return *claims, true
 }
 
-func (v *Verifier) identify(r *http.Request, p Policy) (token.Claims, error) {
+// identify fills in the claims of the request's token.
+func (v *Verifier) identify(r *http.Request, p Policy, claims *token.Claims) error {
 	lines := r.Header["Authorization"]
 	if len(lines) > 1 {
-		return token.Claims{}, ErrBadAuthorization
+		return ErrBadAuthorization
 	}
 	if len(lines) == 0 {
-		return token.Claims{}, ErrNoToken
+		return ErrNoToken
 	}
 	scheme, signed, _ := strings.Cut(lines[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return token.Claims{}, ErrNoToken
+		return ErrNoToken
 	}
-	return v.CheckWith(r.Context(), p, strings.TrimLeft(signed, " "))
+	return v.check(r.Context(), p, claims, strings.TrimLeft(signed, " "))
 }
 
 // WriteError is the default Config.ErrorHandler: application/problem+json, with
