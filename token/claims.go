@@ -109,7 +109,7 @@ func appendString(b []byte, s string) []byte {
 	done := 0
 	for i := range len(s) {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
+		if !endsPlain[c] {
 			continue
 		}
 		b = append(b, s[done:i]...)

@@ -242,7 +242,8 @@ func (s *scanner) string() string {
 }
 
 // endsPlain has the bytes that do not stand for themselves in a string: a table,
-// because each first check of a token looks at some hundred bytes.
+// because each token that is issued or checked for the first time has some
+// hundred bytes.
 var endsPlain = func() (ends [256]bool) {
 	for c := range ' ' {
 		ends[c] = true
