@@ -124,15 +124,11 @@ func (s *Store) writeNode(ctx context.Context, id store.NodeID, bound time.Durat
 		if err := t.removeNodes(s.nodes.over(t.now)); err != nil {
 			return nodeRow{}, err
 		}
-		others, err := t.integer(`SELECT count(*) FROM node WHERE id <> ?`, id[:])
-		if err != nil {
+		if err := t.roomForNode(id); err != nil {
 			return nodeRow{}, err
 		}
-		if others >= store.MaxHolders {
-			return nodeRow{}, fmt.Errorf("%w: %d nodes follow this store", store.ErrFull, others)
-		}
 		row := nodeRow{bound, t.now.Add(term(bound))}
-		_, err = t.exec(`INSERT INTO node (id, bound, until) VALUES (?1, ?2, ?3)
+		_, err := t.exec(`INSERT INTO node (id, bound, until) VALUES (?1, ?2, ?3)
 			ON CONFLICT DO UPDATE SET bound = ?2, until = ?3`, id[:], row.bound+time.Millisecond-1, row.until)
 		return row, err
 	})
@@ -166,13 +162,36 @@ func (n *nodes) over(now time.Time) []store.NodeID {
 	return over
 }
 
-// removeNodes removes the rows of these nodes, and those that have run out.
+// roomForNode returns ErrFull where MaxHolders others have rows. Only where there
+// are so many it looks at each row, for those that have run out: otherwise every
+// node of a fleet that starts would look at all that are there already.
+func (t *tx) roomForNode(id store.NodeID) error {
+	rows, err := t.integer(`SELECT count(*) FROM node`) // which SQLite counts without reading them
+	if err != nil || rows < store.MaxHolders {
+		return err
+	}
+	if err := t.removeRunOut(); err != nil {
+		return err
+	}
+	others, err := t.integer(`SELECT count(*) FROM node WHERE id <> ?`, id[:])
+	if err == nil && others >= store.MaxHolders {
+		err = fmt.Errorf("%w: %d nodes follow this store", store.ErrFull, others)
+	}
+	return err
+}
+
+// removeNodes removes the rows of these nodes.
 func (t *tx) removeNodes(over []store.NodeID) error {
 	for _, id := range over {
 		if _, err := t.exec(`DELETE FROM node WHERE id = ?`, id[:]); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// removeRunOut removes the rows that have run out, of whatever process.
+func (t *tx) removeRunOut() error {
 	_, err := t.exec(`DELETE FROM node WHERE until <= ?`, t.now)
 	return err
 }

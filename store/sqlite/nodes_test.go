@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -125,6 +126,38 @@ func TestClosedProcess(t *testing.T) {
 			t.Errorf("after its time has passed: %+v", h)
 		}
 	})
+}
+
+// Rows that processes left which were killed take nobody's place once they have
+// run out, and until then they do: their nodes may still answer.
+func TestRoomForNode(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		left time.Duration // for which the rows are good
+		want error
+		rows int64 // afterwards
+	}{
+		{"they hold", time.Minute, store.ErrFull, store.MaxHolders},
+		{"they have run out", -time.Millisecond, nil, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := openTest(t, Config{})
+			if _, err := write(t.Context(), s, func(t *tx) (int, error) {
+				return t.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?1)
+					INSERT INTO node SELECT randomblob(16), 1000, ?2 FROM n`, store.MaxHolders, t.now.Add(tt.left))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Beat(t.Context(), store.Beat{Node: store.NewNodeID(), Bound: bound}); !errors.Is(err, tt.want) {
+				t.Errorf("a beat: error %v, want %v", err, tt.want)
+			}
+			s.pause(func(c *conn) {
+				if rows, err := c.integer(`SELECT count(*) FROM node`); err != nil || rows != tt.rows {
+					t.Errorf("%d rows, error %v; want %d", rows, err, tt.rows)
+				}
+			})
+		})
+	}
 }
 
 // An idle server does not write to the disk with every beat.

@@ -18,7 +18,7 @@ func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		return sessions + entries, err
 	}
-	_, err = write(ctx, s, func(t *tx) (struct{}, error) { return struct{}{}, t.removeNodes(nil) })
+	_, err = write(ctx, s, func(t *tx) (struct{}, error) { return struct{}{}, t.removeRunOut() })
 	return sessions + entries, err
 }
 
