@@ -131,8 +131,8 @@ var hostileRules = []rule{
 	{name: "many rows", why: "MaxBatch: the entries of one Follow, Beat or Merge, the rows of one List; zero: MaxBatch.", check: func(k *kit) {
 		const n = store.MaxBatch + 5
 		ids := make([]store.SID, n)
-		parallel(8, func(worker int) {
-			for i := worker; i < n; i += 8 {
+		parallel(64, func(worker int) {
+			for i := worker; i < n; i += 64 {
 				c := login("john")
 				ids[i] = c.Session.ID
 				if _, err := k.store.Create(k.t.Context(), c); err != nil {
