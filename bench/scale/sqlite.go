@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +26,7 @@ const (
 	start    = "CPU of open and start"
 	first    = "CPU of the first request"
 	cold     = "CPU of a session's first check"
+	apart    = "CPU of one that reads its page"
 	warm     = "CPU of a later check"
 	fileSize = "file, per session"
 
@@ -36,6 +39,9 @@ const (
 // disk.
 const writers = 256
 
+// checked is how many sessions a node is asked for.
+const checked = 5000
+
 // measureFiles starts nodes on files with each number of sessions.
 func measureFiles(tb testing.TB, p measure.Plan, sizes []int) ([]report.Table, error) {
 	starts := report.Table{
@@ -43,12 +49,14 @@ func measureFiles(tb testing.TB, p measure.Plan, sizes []int) ([]report.Table, e
 		Title: "A node that starts on a full SQLite file",
 		Text: []string{
 			"The file is opened, the manager made and a first request answered. Then it is asked for 5,000 sessions, drawn at random: for the first check of each it reads the file, the later ones it answers from what it remembers. The operating system has the file in its cache. Ten million sessions are left out: to write the file would take longer than all the rest.",
-			"What a first check reads are pages of 4 KiB, which hold some 30 sessions each, and which SQLite reads but once. Ten thousand sessions lie in 330 of them, so that 5,000 checks read 0.07 pages each; of a hundred thousand they read 0.5, and of a million 1.2: the page of the session, and at times one on the way to it. More sessions can hardly make it more: from there on the way through the tree grows, by a step for thirty times as many. So the row of ten thousand, which the targets compare with, hardly reads.",
+			"What a first check reads are pages of 4 KiB, which hold some 30 sessions each, and which SQLite reads but once. Ten thousand sessions lie in 330 of them, so that 5,000 checks read 0.07 pages each; of a hundred thousand they read 0.5, and of a million 1.2: the page of the session, and at times one on the way to it. More sessions can hardly make it more: from there on the way through the tree grows, by a step for thirty times as many. So the row of ten thousand hardly reads.",
+			"What one costs that does read is measured by itself: of every fifty sessions that lie beside each other one is asked for, so that no two of them share a page. That is what should not grow with the file, and what the target is about.",
 		},
 		Metrics: []report.Metric{
 			{Name: start, Unit: report.Nanoseconds, Plot: true},
 			{Name: first, Unit: report.Nanoseconds},
 			{Name: cold, Unit: report.Nanoseconds, Plot: true},
+			{Name: apart, Unit: report.Nanoseconds},
 			{Name: warm, Unit: report.Nanoseconds},
 			{Name: fileSize, Unit: report.Bytes, Plain: true},
 		},
@@ -80,7 +88,7 @@ func measureFiles(tb testing.TB, p measure.Plan, sizes []int) ([]report.Table, e
 	starts.Baseline = smallest
 	starts.Targets = []report.Target{
 		{Row: largest, Metric: start, Against: smallest, Limit: 1.5, Words: "the start does not grow (at most 1.5)"},
-		{Row: largest, Metric: cold, Against: smallest, Limit: 1.5, Words: "a first check does not grow (at most 1.5)"},
+		{Row: largest, Metric: apart, Against: smallest, Limit: 1.5, Words: "a first check that reads its page does not grow (at most 1.5)"},
 	}
 	ends.Targets = []report.Target{
 		{Row: largest, Metric: purging, Against: smallest, Limit: 1.5, Words: "a removal does not grow (at most 1.5)"},
@@ -107,9 +115,13 @@ func measureFile(tb testing.TB, p measure.Plan, n int, values []byte) (row, ende
 	if err != nil {
 		return row, ended, err
 	}
+	sorted := slices.SortedFunc(slices.Values(ids), func(a, b store.SID) int { return bytes.Compare(a[:], b[:]) }) // as they lie in the file
 	live[fileSize] = []float64{float64(info.Size()) / float64(n)}
 	for range p.Rounds {
 		if err := measureStart(tb, path, ids, live); err != nil {
+			return row, ended, err
+		}
+		if err := measurePages(tb, path, sorted, live); err != nil {
 			return row, ended, err
 		}
 	}
@@ -190,7 +202,7 @@ func measureStart(tb testing.TB, path string, ids []store.SID, into samples) err
 		}
 		into.add(first, measure.CPU()-began)
 
-		asked := make([]store.SID, 5000)
+		asked := make([]store.SID, checked)
 		for i := range asked {
 			asked[i] = ids[rand.IntN(len(ids))]
 		}
@@ -201,6 +213,33 @@ func measureStart(tb testing.TB, path string, ids []store.SID, into samples) err
 			}
 			into.add(name, (measure.CPU()-spent)/time.Duration(len(asked)))
 		}
+		return nil
+	})
+}
+
+// neighbours are more sessions than lie on a page of the file.
+const neighbours = 50
+
+// measurePages starts a node and lets it check sessions of which no two lie on
+// one page.
+func measurePages(tb testing.TB, path string, sorted []store.SID, into samples) error {
+	return withStore(tb.Context(), path, func(s *sqlite.Store) error {
+		m := manager(tb, s)
+		defer m.Close()
+		h := identity(m)
+		if err := askOnce(h, sorted[:1]); err != nil {
+			return err
+		}
+		pages := rand.Perm(len(sorted) / neighbours)
+		asked := make([]store.SID, min(checked, len(pages)))
+		for i := range asked {
+			asked[i] = sorted[pages[i]*neighbours+neighbours/2]
+		}
+		spent := measure.CPU()
+		if err := askOnce(h, asked); err != nil {
+			return err
+		}
+		into.add(apart, (measure.CPU()-spent)/time.Duration(len(asked)))
 		return nil
 	})
 }
