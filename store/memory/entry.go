@@ -190,9 +190,10 @@ func (p piece) session(s *store.Session) (rest piece) {
 	lengths, rest := p.texts()
 	all := string(rest[:sum(lengths)])
 	rest = rest[len(all):]
-	for i, text := range [...]*string{&s.User, &s.Name, &s.Methods, &s.Address, &s.UserAgent} {
-		*text, all = all[:lengths[i]], all[lengths[i]:]
-	}
+	s.User, all = all[:lengths[0]], all[lengths[0]:]
+	s.Name, all = all[:lengths[1]], all[lengths[1]:]
+	s.Methods, all = all[:lengths[2]], all[lengths[2]:]
+	s.Address, s.UserAgent = all[:lengths[3]], all[lengths[3]:]
 	auth := usualAuthTime(lengths[0] > 0, created)
 	if p.has(flagAuthTime) {
 		auth, rest = rest.int(0), rest[8:]
