@@ -73,9 +73,9 @@ func decodeCookie(value string) (c cookieValue, ok bool) {
 		return c, false
 	}
 	var text [cookieLength]byte
-	var raw [len(c.id) + len(c.secret)]byte
+	var raw [len(c.id) + len(c.secret) + 2]byte // room for Decode to write eight bytes at a time to the end
 	copy(text[:], value)
-	if n, err := cookieEncoding.Decode(raw[:], text[:]); err != nil || n != len(raw) {
+	if n, err := cookieEncoding.Decode(raw[:], text[:]); err != nil || n != len(raw)-2 {
 		return c, false
 	}
 	copy(c.id[:], raw[:])
