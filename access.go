@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/store"
@@ -46,20 +45,22 @@ func (m *Manager) IssueTokenFor(ctx context.Context, resource string) (AccessTok
 		return AccessToken{}, err
 	}
 	x.mu.Lock()
-	via, record := x.via, x.session().record
+	via, session := x.via, *x.session()
 	x.mu.Unlock()
-	if via != viaCookie || record.User == "" {
+	if via != viaCookie || session.user == "" {
 		return AccessToken{}, ErrNoSession
 	}
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
 	now := m.now()
-	if now.Sub(record.AsOf) > maxAsOfAge {
-		if now, err = m.recall(ctx, record.ID, &record); err != nil {
+	if now.Sub(session.asOf.time()) > maxAsOfAge {
+		found, err := m.recall(ctx, session.id, &session)
+		if err != nil {
 			return AccessToken{}, err
 		}
+		now = found.now
 	}
-	return m.sign(ctx, &record, resource, now)
+	return m.sign(ctx, &session, resource, now)
 }
 
 const maxAsOfAge = 5 * time.Second
@@ -68,34 +69,35 @@ const maxAsOfAge = 5 * time.Second
 // the session live, not from now: if this process slept in between, the session
 // may have ended, and the log remembers an end only as long as a token that was
 // issued before could live.
-func (m *Manager) sign(ctx context.Context, s *store.Session, resource string, now time.Time) (AccessToken, error) {
-	if m.asks && !s.AsOf.Before(now) { // the store's clock may be ahead of ours
-		m.clock.Advance(s.AsOf)
-		now = s.AsOf
+func (m *Manager) sign(ctx context.Context, s *Session, resource string, now time.Time) (AccessToken, error) {
+	asOf := s.asOf.time()
+	if m.asks && !asOf.Before(now) { // the store's clock may be ahead of ours
+		m.clock.Advance(asOf)
+		now = asOf
 	}
-	expires := s.AsOf.Add(m.config.TokenLife)
-	if s.Deadline.Before(expires) {
-		expires = s.Deadline
+	expires := asOf.Add(m.config.TokenLife)
+	if deadline := s.Deadline(); deadline.Before(expires) {
+		expires = deadline
 	}
-	id := s.ID.String()
+	id := s.ID()
 	signed, err := m.keys.ring.Load().Sign(token.Claims{
 		Issuer:    m.issuer(),
-		Subject:   s.User,
+		Subject:   s.user,
 		Audience:  []string{cmp.Or(resource, m.issuer())},
 		ClientID:  m.issuer(), // programs that log in need not be registered: all of them do so here
 		SessionID: id,
-		Username:  s.Name,
-		Methods:   strings.Fields(s.Methods),
-		AuthTime:  s.AuthTime,
-		IssuedAt:  s.AsOf,
+		Username:  s.name,
+		Methods:   s.Methods(),
+		AuthTime:  s.AuthTime(),
+		IssuedAt:  asOf,
 		Expires:   expires,
-		Status:    m.statusOf(s.ID),
+		Status:    m.statusOf(s.id),
 	}, now)
 	if err != nil {
 		return AccessToken{}, err
 	}
-	m.emit(ctx, Event{Kind: TokenIssued, Session: id, User: s.User, Name: s.Name, Address: s.Address})
-	return AccessToken{Token: signed, ExpiresIn: expires.Sub(s.AsOf)}, nil
+	m.emitFor(ctx, TokenIssued, s)
+	return AccessToken{Token: signed, ExpiresIn: expires.Sub(asOf)}, nil
 }
 
 // SignJWT signs another JWT than an access token with the site's keys, which
@@ -128,14 +130,14 @@ func (m *Manager) Issuer() string { return m.issuer() }
 // ErrUnavailable if that can't be told.
 func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, error) {
 	session := &Session{}
-	if err := m.checkToken(ctx, signed, &session.record); err != nil {
+	if err := m.checkToken(ctx, signed, session); err != nil {
 		return nil, err
 	}
 	return session, nil
 }
 
-// checkToken is CheckToken, and puts the session into record as recall does.
-func (m *Manager) checkToken(ctx context.Context, signed string, record *store.Session) error {
+// checkToken is CheckToken, and puts the session where it is to stay.
+func (m *Manager) checkToken(ctx context.Context, signed string, s *Session) error {
 	// Whether it has expired is judged again below, after the session was
 	// looked up, so the clock need not be read here.
 	claims, err := m.verifier.Load().Verify(signed, m.latestNow())
@@ -149,15 +151,15 @@ func (m *Manager) checkToken(ctx context.Context, signed string, record *store.S
 	if err != nil {
 		return wrap(ErrInvalidToken, err)
 	}
-	now, err := m.recall(ctx, id, record)
+	found, err := m.recall(ctx, id, s)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return err
 	}
 	// It may have expired since it was looked at: this process may have slept.
-	if err != nil || record.User != claims.Subject || !now.Before(claims.Expires) {
+	if err != nil || s.user != claims.Subject || !found.now.Before(claims.Expires) {
 		return ErrInvalidToken
 	}
-	m.touch(record)
+	m.touch(s)
 	return nil
 }
 

@@ -111,12 +111,12 @@ func findCookie(h http.Header, name string) (value string, found bool, err error
 
 // sessionCookie is the Set-Cookie of a session. Without Max-Age it ends with
 // the browser; the server's time-outs hold in either case.
-func (m *Manager) sessionCookie(s *store.Session, secret secret) *http.Cookie {
+func (m *Manager) sessionCookie(s *Session, secret secret) *http.Cookie {
 	cookie := m.emptyCookie()
-	value := cookieValue{s.ID, secret}
+	value := cookieValue{s.id, secret}
 	cookie.Value = value.encode()
-	if s.Persistent {
-		cookie.MaxAge = max(int(s.Deadline.Sub(s.AsOf)/time.Second), 1)
+	if s.persistent {
+		cookie.MaxAge = max(int(s.Deadline().Sub(s.asOf.time())/time.Second), 1)
 	}
 	return cookie
 }

@@ -52,13 +52,13 @@ func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 	if x.committed && x.via != viaBearer {
 		return head, x.tooLate("logout")
 	}
-	if record := x.session().record; !record.ID.IsZero() {
-		ended, err := m.endLine(ctx, &record)
+	if s := x.session(); !s.id.IsZero() {
+		ended, err := m.endLine(ctx, s)
 		if err != nil {
 			return head, err
 		}
 		head = ended.Head
-		m.emitFor(ctx, LoggedOut, &record)
+		m.emitFor(ctx, LoggedOut, s)
 	}
 	if x.via != viaBearer {
 		x.cookieAction = cookieExpire
@@ -79,24 +79,24 @@ func (m *Manager) End(ctx context.Context, id string) error {
 	if err != nil {
 		return wrap(ErrNotFound, err)
 	}
-	record, err := m.find(ctx, sid)
+	s, err := m.find(ctx, sid)
 	if errors.Is(err, ErrEnded) {
 		// So a read says, which a primary that was deposed still answers.
-		record, err = store.Session{ID: sid}, nil
+		s, err = &Session{id: sid}, nil
 	}
 	if err != nil {
 		return err
 	}
-	return m.endFound(ctx, &record)
+	return m.endFound(ctx, s)
 }
 
-func (m *Manager) endFound(ctx context.Context, record *store.Session) error {
-	ended, err := m.endLine(ctx, record)
+func (m *Manager) endFound(ctx context.Context, s *Session) error {
+	ended, err := m.endLine(ctx, s)
 	if err != nil {
 		return err
 	}
 	if ended.Count > 0 {
-		m.emit(ctx, Event{Kind: SessionsEnded, Session: record.ID.String(), User: record.User, Name: record.Name, Count: ended.Count})
+		m.emit(ctx, Event{Kind: SessionsEnded, Session: s.ID(), User: s.user, Name: s.name, Count: ended.Count})
 	}
 	return nil
 }
@@ -110,14 +110,14 @@ func (m *Manager) EndOwn(ctx context.Context, id string) error {
 	if err != nil || user == "" {
 		return ErrNotFound
 	}
-	record, err := m.find(ctx, sid)
-	if errors.Is(err, ErrEnded) || (err == nil && record.User != user) {
+	s, err := m.find(ctx, sid)
+	if errors.Is(err, ErrEnded) || (err == nil && s.user != user) {
 		return ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	return m.endFound(ctx, &record)
+	return m.endFound(ctx, s)
 }
 
 // EndOthers ends all sessions of the request's user but the one at hand, and
@@ -133,7 +133,7 @@ func (m *Manager) EndOthers(ctx context.Context) (int, error) {
 	if !session.Active() {
 		return 0, ErrNoSession
 	}
-	return m.endUser(ctx, session.User(), session.record.ID)
+	return m.endUser(ctx, session.User(), session.id)
 }
 
 // EndUser ends all sessions of a user, and returns how many there were: when he
@@ -191,10 +191,11 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error)
 	if err != nil {
 		return nil, fromStore(err)
 	}
-	mine := FromContext(ctx).record.ID
+	mine := FromContext(ctx).id
 	sessions := make([]*Session, len(records))
-	for i, record := range records {
-		sessions[i] = &Session{record: record, current: record.ID == mine}
+	for i := range records {
+		sessions[i] = newSession(&records[i])
+		sessions[i].current = records[i].ID == mine
 	}
 	return sessions, nil
 }
@@ -202,9 +203,9 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]*Session, error)
 // endLine ends a session that was live a moment ago. If it was not any more, a
 // concurrent request may have put another in its place, by Rotate or a second
 // login; that one belongs to the same line and ends as well.
-func (m *Manager) endLine(ctx context.Context, s *store.Session) (store.Ended, error) {
+func (m *Manager) endLine(ctx context.Context, s *Session) (store.Ended, error) {
 	ended, err := m.end(ctx, s)
-	if err != nil || ended.Count > 0 || s.User == "" {
+	if err != nil || ended.Count > 0 || s.user == "" {
 		return ended, err
 	}
 	count := 0
@@ -222,40 +223,40 @@ func (m *Manager) endLine(ctx context.Context, s *store.Session) (store.Ended, e
 }
 
 // successor returns a live session of the same line, or nil.
-func (m *Manager) successor(ctx context.Context, s *store.Session) (*store.Session, error) {
-	sessions, err := m.store.List(ctx, store.Query{User: s.User})
+func (m *Manager) successor(ctx context.Context, s *Session) (*Session, error) {
+	records, err := m.store.List(ctx, store.Query{User: s.user})
 	if err != nil {
 		return nil, fromStore(err)
 	}
-	for i := range sessions {
-		if lineage(&sessions[i]) == lineage(s) {
-			return &sessions[i], nil
+	for i := range records {
+		if next := newSession(&records[i]); next.line() == s.line() {
+			return next, nil
 		}
 	}
 	return nil, nil
 }
 
-// lineage is the id of the first session in a line: see store.Session.Lineage.
-func lineage(s *store.Session) store.SID {
-	if s.Lineage.IsZero() {
-		return s.ID
+// line is the id of the first session in a line: see store.Session.Lineage.
+func (s *Session) line() store.SID {
+	if s.lineage.IsZero() {
+		return s.id
 	}
-	return s.Lineage
+	return s.lineage
 }
 
-func (m *Manager) end(ctx context.Context, s *store.Session) (store.Ended, error) {
+func (m *Manager) end(ctx context.Context, s *Session) (store.Ended, error) {
 	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
-		return m.store.End(ctx, s.ID, m.retain())
+		return m.store.End(ctx, s.id, m.retain())
 	})
 	if err != nil {
 		return ended, err
 	}
 	if ended.Count > 0 {
-		m.refuseNow(s.ID)
+		m.refuseNow(s.id)
 		return ended, nil
 	}
 	m.catchUp(ctx, ended.Head) // others have ended it, and the log up to there says so
-	m.watchers.cancel(s.ID, ErrEnded)
+	m.watchers.cancel(s.id, ErrEnded)
 	if m.knowsEnd(s) {
 		return ended, nil
 	}
@@ -265,23 +266,23 @@ func (m *Manager) end(ctx context.Context, s *store.Session) (store.Ended, error
 // knowsEnd reports whether this process refuses the session, and so does
 // everybody else who has read the log as far. Of a session that was not found,
 // nothing is known either way, and nobody here remembers it.
-func (m *Manager) knowsEnd(s *store.Session) bool {
-	return m.asks || s.Created.IsZero() || m.view.Ended(s.ID) || !s.Created.After(m.view.Cut())
+func (m *Manager) knowsEnd(s *Session) bool {
+	return m.asks || s.created == 0 || m.view.Ended(s.id) || !s.Created().After(m.view.Cut())
 }
 
 // endLost ends a session that the store does not know, and of whose end the log
 // does not tell either: the store has lost it, or it has expired. Other nodes and
 // verifiers may go on with it, so they are told all the same.
-func (m *Manager) endLost(ctx context.Context, s *store.Session) (store.Ended, error) {
+func (m *Manager) endLost(ctx context.Context, s *Session) (store.Ended, error) {
 	ended, err := m.insist(ctx, func(ctx context.Context) (store.Ended, error) {
-		entry := store.Entry{Kind: store.SessionEnded, Session: s.ID, Expires: m.now().Add(m.retain())}
+		entry := store.Entry{Kind: store.SessionEnded, Session: s.id, Expires: m.now().Add(m.retain())}
 		if err := m.store.Merge(ctx, []store.Entry{entry}); err != nil {
 			return store.Ended{}, err
 		}
-		return m.store.End(ctx, s.ID, m.retain()) // for the head, which has come that far
+		return m.store.End(ctx, s.id, m.retain()) // for the head, which has come that far
 	})
 	if err == nil {
-		m.refuseNow(s.ID)
+		m.refuseNow(s.id)
 	}
 	return ended, err
 }

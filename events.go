@@ -2,8 +2,6 @@ package counterfoil
 
 import (
 	"context"
-
-	"github.com/counterfoil/counterfoil/store"
 )
 
 // An EventKind says what happened.
@@ -37,8 +35,8 @@ type Event struct {
 
 func (m *Manager) emit(ctx context.Context, e Event) { m.config.OnEvent(ctx, e) }
 
-func (m *Manager) emitFor(ctx context.Context, kind EventKind, s *store.Session) {
-	m.emit(ctx, Event{Kind: kind, Session: s.ID.String(), User: s.User, Name: s.Name, Address: s.Address})
+func (m *Manager) emitFor(ctx context.Context, kind EventKind, s *Session) {
+	m.emit(ctx, Event{Kind: kind, Session: s.ID(), User: s.user, Name: s.name, Address: s.address})
 }
 
 // report tells the operator about a failure that no answer tells in full.

@@ -41,12 +41,12 @@ func (m *Manager) Introspect(ctx context.Context, presented string) (Introspecti
 		return Introspection{}, err
 	}
 	session := &Session{}
-	now, err := m.recall(ctx, id, &session.record)
+	found, err := m.recall(ctx, id, session)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return Introspection{}, err
 	}
 	// It may have expired since it was looked at: this process may have slept.
-	if err != nil || session.User() != claims.Subject || !now.Before(claims.Expires) {
+	if err != nil || session.User() != claims.Subject || !found.now.Before(claims.Expires) {
 		return Introspection{}, ErrInvalidToken
 	}
 	return Introspection{Session: session, Access: &claims, Expires: claims.Expires}, nil
@@ -78,7 +78,7 @@ func (m *Manager) introspectRefresh(ctx context.Context, t refreshToken) (Intros
 	if err = fromStore(err); err == nil {
 		// So a read says, which a primary that was deposed still answers: what
 		// counts is the lease.
-		_, err = m.recall(ctx, t.id, new(store.Session))
+		_, err = m.recall(ctx, t.id, new(Session))
 	}
 	if errors.Is(err, ErrEnded) {
 		return Introspection{}, ErrInvalidToken
@@ -86,7 +86,7 @@ func (m *Manager) introspectRefresh(ctx context.Context, t refreshToken) (Intros
 	if err != nil {
 		return Introspection{}, err
 	}
-	return Introspection{Session: &Session{record: record}, Expires: record.Expires()}, nil
+	return Introspection{Session: newSession(&record), Expires: record.Expires()}, nil
 }
 
 // Revoke ends the session of an access token or a refresh token: whoever holds
@@ -103,18 +103,18 @@ func (m *Manager) Revoke(ctx context.Context, presented string) error {
 	if err != nil {
 		return nil
 	}
-	record, err := m.find(ctx, id)
+	s, err := m.find(ctx, id)
 	switch {
 	case errors.Is(err, ErrEnded):
 		// So a read says, which a primary that was deposed still answers.
-		record, err = store.Session{ID: id}, nil
-	case err == nil && record.User != claims.Subject:
+		s, err = &Session{id: id}, nil
+	case err == nil && s.user != claims.Subject:
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return m.revoke(ctx, &record)
+	return m.revoke(ctx, s)
 }
 
 // revokeRefresh exchanges the token for one that nobody gets: so the store tells
@@ -141,13 +141,13 @@ func (m *Manager) revokeRefresh(ctx context.Context, t refreshToken) error {
 	case err != nil:
 		return fromStore(err)
 	}
-	return m.revoke(ctx, &rotated.Session)
+	return m.revoke(ctx, newSession(&rotated.Session))
 }
 
-func (m *Manager) revoke(ctx context.Context, record *store.Session) error {
-	ended, err := m.endLine(ctx, record)
+func (m *Manager) revoke(ctx context.Context, s *Session) error {
+	ended, err := m.endLine(ctx, s)
 	if err == nil && ended.Count > 0 {
-		m.emitFor(ctx, LoggedOut, record)
+		m.emitFor(ctx, LoggedOut, s)
 	}
 	return err
 }

@@ -106,20 +106,20 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 	}
 	record, life := m.newLogin(&l)
 	record.UserAgent, record.Address = x.client()
-	old := &x.session().record
-	if old.User == l.User {
-		record.Lineage = lineage(old)
+	old := x.session()
+	if old.user == l.User {
+		record.Lineage = old.line()
 	}
 	err = x.replace(ctx, record, store.Creation{
 		Lifetime:   life,
 		Generation: l.Since,
-		Inherit:    old.User == "" || old.User == l.User,
+		Inherit:    old.user == "" || old.user == l.User,
 		Limit:      m.config.MaxSessions,
 	})
 	if err != nil {
 		return err
 	}
-	m.emitFor(ctx, LoggedIn, &x.session().record)
+	m.emitFor(ctx, LoggedIn, x.session())
 	return nil
 }
 
@@ -141,15 +141,15 @@ func (m *Manager) Rotate(ctx context.Context) error {
 	case x.via != viaCookie || x.session() == noSession:
 		return ErrNoSession
 	}
-	record := x.session().record
-	record.Lineage = lineage(&record)
+	record := x.session().record()
+	record.Lineage = x.session().line()
 	return x.replace(ctx, record, store.Creation{Inherit: true})
 }
 
 // replace creates a session that takes the place of the present one, under a
 // new id and secret. Called with x.mu held.
 func (x *exchange) replace(ctx context.Context, record store.Session, c store.Creation) error {
-	m, old := x.m, x.session().record.ID
+	m, old := x.m, x.session().id
 	id, err := m.newSID(ctx)
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (x *exchange) replace(ctx context.Context, record store.Session, c store.Cr
 		return err
 	}
 	m.refuseNow(old)
-	x.who.Store(&Session{record: created, current: true})
+	x.become(&created)
 	x.secret, x.cookieAction = secret, cookieSet
 	x.values, x.unsaved = values{}, false
 	if !c.Inherit {

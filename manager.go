@@ -207,9 +207,12 @@ func (m *Manager) purge(ctx context.Context) error {
 
 // find asks the store for a live session. It returns ErrEnded or ErrUnavailable
 // where there is none. Whoever lets somebody in calls recall.
-func (m *Manager) find(ctx context.Context, id store.SID) (store.Session, error) {
+func (m *Manager) find(ctx context.Context, id store.SID) (*Session, error) {
 	record, err := m.store.Find(ctx, id)
-	return record, fromStore(err)
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	return newSession(&record), nil
 }
 
 func (m *Manager) create(ctx context.Context, c store.Creation) (store.Session, error) {

@@ -21,15 +21,16 @@ import (
 // whose memory is out of date, and one more.
 const recallAttempts = 4
 
-// recall puts a live session into record, where it is to stay: it is large, and
-// each copy costs. It returns the store's time. AsOf of the session is a time at
-// which it was live for certain. If there is an error, record says nothing.
+// recall puts a live session into s, where it is to stay: it is large, and each
+// copy costs. The session's asOf is a time at which it was live for certain. If
+// there is an error, s says nothing.
 //
 // Errors: ErrEnded, ErrUnavailable.
-func (m *Manager) recall(ctx context.Context, id store.SID, record *store.Session) (now time.Time, err error) {
+func (m *Manager) recall(ctx context.Context, id store.SID, s *Session) (recalled, error) {
 	if m.asks {
-		*record, err = m.store.Find(ctx, id) // find would copy it twice more
-		return record.AsOf, fromStore(err)
+		record, err := m.store.Find(ctx, id)
+		s.set(&record)
+		return recalled{record.AsOf, record.Secret}, fromStore(err)
 	}
 	for range recallAttempts {
 		check := m.view.Begin() // the lease, before the look-ups
@@ -38,9 +39,11 @@ func (m *Manager) recall(ctx context.Context, id store.SID, record *store.Sessio
 		now, proven := check.Finish() // the clock, last
 		// Nobody is looked for who has ended, however often he comes; and nobody
 		// before the proof, so that a store in trouble has that to answer only.
+		var found *remembered
 		if proven && !ended && known == nil {
-			if *record, err = m.findInTime(ctx, id); err != nil {
-				return time.Time{}, err
+			var err error
+			if found, err = m.findInTime(ctx, id); err != nil {
+				return recalled{}, err
 			}
 			ended = m.view.Ended(id)
 			now, proven = check.Finish()
@@ -48,31 +51,44 @@ func (m *Manager) recall(ctx context.Context, id store.SID, record *store.Sessio
 		switch {
 		case !proven:
 			if err := m.follower.Prove(ctx); err != nil {
-				return time.Time{}, wrap(ErrUnavailable, err)
+				return recalled{}, wrap(ErrUnavailable, err)
 			}
 		case ended:
-			return time.Time{}, ErrEnded
-		case check.AllEndedSince(), known != nil && !now.Before(known.Expires()):
+			return recalled{}, ErrEnded
+		case check.AllEndedSince(), known != nil && !now.Before(known.session.Expires()):
 			m.seen.forget(id) // another node may have seen it since: ask
 		case known != nil:
-			*record = *known
-			record.AsOf = later(record.AsOf, check.Proved())
-			return now, nil
+			*s = known.session
+			s.asOf = max(s.asOf, toMillis(check.Proved()))
+			return recalled{now, known.secret}, nil
 		default:
-			m.seen.add(check, *record)
-			return later(now, record.AsOf), nil
+			m.seen.add(check, found)
+			*s = found.session
+			return recalled{later(now, s.asOf.time()), found.secret}, nil
 		}
 	}
-	return time.Time{}, wrap(ErrUnavailable, errOvertaken)
+	return recalled{}, wrap(ErrUnavailable, errOvertaken)
+}
+
+// recalled is what recall tells beside the session.
+type recalled struct {
+	now    time.Time // the store's
+	secret store.Digest
 }
 
 // findInTime is find for those who wait for an answer. A store that hangs is one
 // that can't be reached: the lease that this answer would rest on is over by
 // then.
-func (m *Manager) findInTime(ctx context.Context, id store.SID) (store.Session, error) {
+func (m *Manager) findInTime(ctx context.Context, id store.SID) (*remembered, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(m.config.Bound, time.Second))
 	defer cancel()
-	return m.find(ctx, id)
+	record, err := m.store.Find(ctx, id)
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	found := &remembered{secret: record.Secret}
+	found.session.set(&record)
+	return found, nil
 }
 
 var errOvertaken = errors.New("the session's state changes faster than it can be read")

@@ -113,8 +113,9 @@ func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, er
 	if err != nil {
 		return Grant{}, err
 	}
-	m.emitFor(ctx, LoggedIn, &created)
-	return m.grant(ctx, &created, first, c.Resource)
+	s := newSession(&created)
+	m.emitFor(ctx, LoggedIn, s)
+	return m.grant(ctx, s, first, c.Resource)
 }
 
 // Refresh exchanges a refresh token for an access token and its successor.
@@ -163,15 +164,16 @@ func (m *Manager) RefreshFor(ctx context.Context, presented, resource string) (G
 	if rotated.Replayed {
 		next.secret = old.seal(rotated.Sealed)
 	}
-	m.emitFor(ctx, TokenRefreshed, &rotated.Session)
-	return m.grant(ctx, &rotated.Session, next, resource)
+	s := newSession(&rotated.Session)
+	m.emitFor(ctx, TokenRefreshed, s)
+	return m.grant(ctx, s, next, resource)
 }
 
-func (m *Manager) grant(ctx context.Context, record *store.Session, refresh refreshToken, resource string) (Grant, error) {
-	access, err := m.sign(ctx, record, resource, m.now())
+func (m *Manager) grant(ctx context.Context, s *Session, refresh refreshToken, resource string) (Grant, error) {
+	access, err := m.sign(ctx, s, resource, m.now())
 	if err != nil {
 		return Grant{}, err
 	}
-	session := &Session{record: *record, current: true}
-	return Grant{AccessToken: access, RefreshToken: refresh.encode(), Session: session}, nil
+	s.current = true
+	return Grant{AccessToken: access, RefreshToken: refresh.encode(), Session: s}, nil
 }

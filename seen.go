@@ -20,13 +20,19 @@ const seenShards = 64
 
 type seenShard struct {
 	mu       sync.RWMutex
-	sessions map[store.SID]*store.Session // not changed, but replaced
+	sessions map[store.SID]*remembered
+}
+
+// What is remembered of a session is not changed, but replaced.
+type remembered struct {
+	session Session
+	secret  store.Digest // of the one in the cookie
 }
 
 func newSeen(n int) *seen {
 	s := &seen{max: max(n/seenShards, 1)}
 	for i := range s.shards {
-		s.shards[i].sessions = map[store.SID]*store.Session{}
+		s.shards[i].sessions = map[store.SID]*remembered{}
 	}
 	return s
 }
@@ -34,8 +40,8 @@ func newSeen(n int) *seen {
 // shard goes by the random end of the id; nobody chooses ids.
 func (s *seen) shard(id store.SID) *seenShard { return &s.shards[id[len(id)-1]%seenShards] }
 
-// get returns what is remembered of a session, which nobody changes; or nil.
-func (s *seen) get(id store.SID) *store.Session {
+// get returns what is remembered of a session, or nil.
+func (s *seen) get(id store.SID) *remembered {
 	sh := s.shard(id)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
@@ -48,21 +54,22 @@ func (s *seen) get(id store.SID) *store.Session {
 // remembered. Both are looked at under the lock that forget takes: an end that
 // is told later takes the session out again. That the check is still proven
 // shows that little time has passed, less than the view remembers an end for.
-func (s *seen) add(check feed.Check, record store.Session) {
-	sh := s.shard(record.ID)
+func (s *seen) add(check feed.Check, found *remembered) {
+	id := found.session.id
+	sh := s.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	ended := s.view.Ended(record.ID) || check.AllEndedSince()
+	ended := s.view.Ended(id) || check.AllEndedSince()
 	if _, proven := check.Finish(); !proven || ended {
 		return
 	}
 	if len(sh.sessions) >= s.max {
-		for id := range sh.sessions { // any one: the order of a map is random
-			delete(sh.sessions, id)
+		for other := range sh.sessions { // any one: the order of a map is random
+			delete(sh.sessions, other)
 			break
 		}
 	}
-	sh.sessions[record.ID] = &record
+	sh.sessions[id] = found
 }
 
 // touched notes that the store has noted a use. Not where the session was about
@@ -72,12 +79,12 @@ func (s *seen) touched(id store.SID, at, now time.Time) {
 	sh := s.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	record := sh.sessions[id]
-	if record == nil || !now.Add(expiryMargin).Before(record.Expires()) || !record.LastSeen.Before(at) {
+	known := sh.sessions[id]
+	if known == nil || !now.Add(expiryMargin).Before(known.session.Expires()) || !known.session.LastSeen().Before(at) {
 		return
 	}
-	moved := *record
-	moved.LastSeen = at
+	moved := *known
+	moved.session.lastSeen = toMillis(at)
 	sh.sessions[id] = &moved
 }
 

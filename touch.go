@@ -32,10 +32,11 @@ func (m *Manager) touchInterval() time.Duration {
 	return max(min(shortest/20, time.Second), time.Millisecond)
 }
 
-func (m *Manager) touch(s *store.Session) {
-	if s.AsOf.Sub(s.LastSeen) < touchAfter(s.Idle) {
+func (m *Manager) touch(s *Session) {
+	if s.asOf.time().Sub(s.LastSeen()) < touchAfter(s.idle) {
 		return
 	}
+	asOf := s.asOf.time()
 	t := &m.touches
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,8 +44,8 @@ func (m *Manager) touch(s *store.Session) {
 		t.pending = map[store.SID]time.Time{}
 		rouse(t.wake)
 	}
-	if len(t.pending) < maxPendingTouches && t.pending[s.ID].Before(s.AsOf) {
-		t.pending[s.ID] = s.AsOf
+	if len(t.pending) < maxPendingTouches && t.pending[s.id].Before(asOf) {
+		t.pending[s.id] = asOf
 	}
 }
 

@@ -39,7 +39,7 @@ func (c *change) find(key string) *change {
 
 // load reads the values on their first use in a request.
 func (x *exchange) load(ctx context.Context) error {
-	id := x.session().record.ID
+	id := x.session().id
 	if x.values.version != 0 || x.unsaved || id.IsZero() {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (x *exchange) saveChanges(ctx context.Context) error {
 	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err := x.m.swapValues(ctx, x.session().record.ID, x.values, func(data []byte) ([]byte, error) {
+	err := x.m.swapValues(ctx, x.session().id, x.values, func(data []byte) ([]byte, error) {
 		return applyChanges(data, x.changes), nil
 	})
 	if err == nil {

@@ -22,12 +22,12 @@ import (
 func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
 	session := FromContext(ctx)
 	watched, cancelCause := context.WithCancelCause(ctx)
-	if session.record.ID.IsZero() {
+	if session.id.IsZero() {
 		cancelCause(ErrNoSession)
 		return watched, func() {}
 	}
 	m.follow()
-	w := &watcher{id: session.record.ID, user: session.User(), cancel: cancelCause}
+	w := &watcher{id: session.id, user: session.User(), cancel: cancelCause}
 	remove := m.watchers.add(w)
 	// It may have ended before it was watched: ask once more.
 	m.checkWatcher(watched, w)
@@ -196,8 +196,8 @@ func (m *Manager) checkWatchers(ctx context.Context) {
 func (m *Manager) checkWatcher(ctx context.Context, w *watcher) {
 	ctx, cancel := context.WithTimeout(ctx, m.config.Bound)
 	defer cancel()
-	var record store.Session
-	_, err := m.recall(ctx, w.id, &record)
+	var s Session
+	_, err := m.recall(ctx, w.id, &s)
 	ws := &m.watchers
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -206,5 +206,5 @@ func (m *Manager) checkWatcher(ctx context.Context, w *watcher) {
 		ws.forget(w)
 		return
 	}
-	w.asOf, w.expires = record.AsOf, record.Expires()
+	w.asOf, w.expires = s.asOf.time(), s.Expires()
 }

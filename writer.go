@@ -109,7 +109,7 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(&x.session().record, x.secret).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(x.session(), x.secret).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
