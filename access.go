@@ -45,22 +45,23 @@ func (m *Manager) IssueTokenFor(ctx context.Context, resource string) (AccessTok
 		return AccessToken{}, err
 	}
 	x.mu.Lock()
-	via, session := x.via, *x.session()
+	via, session := x.via, x.session()
 	x.mu.Unlock()
-	if via != viaCookie || session.user == "" {
+	if via != viaCookie || !session.Active() {
 		return AccessToken{}, ErrNoSession
 	}
 	// Late in a long request the session is looked up again: it may have ended,
 	// and the token's life counts from the moment at which it was seen alive.
 	now := m.now()
 	if now.Sub(session.asOf.time()) > maxAsOfAge {
-		found, err := m.recall(ctx, session.id, &session)
+		again := new(Session)
+		found, err := m.recall(ctx, session.id, again)
 		if err != nil {
 			return AccessToken{}, err
 		}
-		now = found.now
+		session, now = again, found.now
 	}
-	return m.sign(ctx, &session, resource, now)
+	return m.sign(ctx, session, resource, now)
 }
 
 const maxAsOfAge = 5 * time.Second
