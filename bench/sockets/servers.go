@@ -70,13 +70,18 @@ func greet(w http.ResponseWriter, user string) {
 }
 
 // bare makes the handler that looks at nothing. It is sent what another server
-// is: net/http reads that in either case, and a token is 700 bytes.
+// is: net/http reads that in either case, and a token is 700 bytes. And it has the
+// same in memory: what the garbage collector costs depends on that.
 func bare(open opener) opener {
 	return func(url string) (http.Handler, string, error) {
-		_, header, err := open(url)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { greet(w, userID) }), header, err
+		beside, header, err := open(url)
+		return bareHandler{beside}, header, err
 	}
 }
+
+type bareHandler struct{ beside http.Handler }
+
+func (bareHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) { greet(w, userID) }
 
 // noStore has the answer say what every answer for one user has to say, whoever
 // writes it there.
@@ -108,6 +113,16 @@ func openCookie(url string) (http.Handler, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	cookie, err := logIn(m, url, 1+others)
+	return m.Handler(http.HandlerFunc(greetSession)), cookieLine + cookie, err
+}
+
+// others are how many other users are logged in where sessions are kept: as
+// many as where requests are measured without sockets, and for the same reason.
+const others = 10_000
+
+// logIn begins sessions, and returns the cookie of one.
+func logIn(m *counterfoil.Manager, url string, sessions int) (cookie string, err error) {
 	loggedIn := counterfoil.NewKey[time.Time](loginTime)
 	value := counterfoil.NewKey[string](profile)
 	// A login needs a session, which the first value begins; its values move over.
@@ -117,22 +132,27 @@ func openCookie(url string) (http.Handler, string, error) {
 	second := func(ctx context.Context) error {
 		return m.Login(ctx, counterfoil.Login{User: userID, InsecureAllowGET: true})
 	}
-	cookie := ""
-	for _, step := range []func(context.Context) error{first, second} {
-		r, answer := httptest.NewRequest(http.MethodGet, url, nil), httptest.NewRecorder()
-		r.Header.Set("Cookie", cookie)
-		m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = step(r.Context()) })).ServeHTTP(answer, r)
-		if err != nil {
-			return nil, "", err
+	for range sessions {
+		cookie = ""
+		for _, step := range []func(context.Context) error{first, second} {
+			r, answer := httptest.NewRequest(http.MethodGet, url, nil), httptest.NewRecorder()
+			r.Header.Set("Cookie", cookie)
+			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = step(r.Context()) })).ServeHTTP(answer, r)
+			if err != nil {
+				return "", err
+			}
+			cookie, _, _ = strings.Cut(answer.Header().Get("Set-Cookie"), ";")
 		}
-		cookie, _, _ = strings.Cut(answer.Header().Get("Set-Cookie"), ";")
 	}
-	return m.Handler(http.HandlerFunc(greetSession)), cookieLine + cookie, nil
+	return cookie, nil
 }
 
 func openToken(url string) (http.Handler, string, error) {
 	m, err := newManager(url)
 	if err != nil {
+		return nil, "", err
+	}
+	if _, err := logIn(m, url, others); err != nil {
 		return nil, "", err
 	}
 	grant, err := m.LoginClient(context.Background(), counterfoil.Login{User: userID}, counterfoil.Client{})
@@ -162,6 +182,9 @@ func openVerifier(string) (http.Handler, string, error) {
 	routes.Handle("/v1/feed/", feed)
 	routes.Handle("/.well-known/jwks.json", m.JWKS())
 	go http.Serve(listener, routes)
+	if _, err := logIn(m, issuer, others); err != nil {
+		return nil, "", err
+	}
 	grant, err := m.LoginClient(context.Background(), counterfoil.Login{User: userID}, counterfoil.Client{})
 	if err != nil {
 		return nil, "", err
@@ -184,18 +207,23 @@ func openVerifier(string) (http.Handler, string, error) {
 func openSCS(string) (http.Handler, string, error) {
 	gob.Register(time.Time{})
 	m := scs.New()
-	ctx, err := m.Load(context.Background(), "")
-	if err != nil {
-		return nil, "", err
+	token := ""
+	for range 1 + others {
+		ctx, err := m.Load(context.Background(), "")
+		if err != nil {
+			return nil, "", err
+		}
+		m.Put(ctx, userKey, userID)
+		m.Put(ctx, loginTime, time.Now())
+		m.Put(ctx, profile, contents)
+		if token, _, err = m.Commit(ctx); err != nil {
+			return nil, "", err
+		}
 	}
-	m.Put(ctx, userKey, userID)
-	m.Put(ctx, loginTime, time.Now())
-	m.Put(ctx, profile, contents)
-	token, _, err := m.Commit(ctx)
 	handler := m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		greet(w, m.GetString(r.Context(), userKey))
 	}))
-	return handler, cookieLine + m.Cookie.Name + "=" + token, err
+	return handler, cookieLine + m.Cookie.Name + "=" + token, nil
 }
 
 // openJWT follows https://golang-jwt.github.io/jwt/usage/parse/: one parser with
