@@ -117,7 +117,7 @@ func (m *Manager) latestNow() time.Time {
 			return now
 		}
 	}
-	return m.clock.Now()
+	return m.clock.Recent()
 }
 
 // openView makes the view of ended sessions, and where checks rest on it fills

@@ -7,9 +7,8 @@ import (
 )
 
 // A Clock tells a time that never decreases: it follows the wall clock forward,
-// a millisecond late at most, and goes on by the monotonic clock where the wall
-// clock is set back. Without it, an expired session would live again after a step
-// of the clock.
+// and goes on by the monotonic clock where the wall clock is set back. Without
+// it, an expired session would live again after a step of the clock.
 //
 // The zero Clock is ready. It is safe for concurrent use, and takes no lock.
 type Clock struct {
@@ -32,14 +31,20 @@ func (c *Clock) Now() time.Time {
 	return time.UnixMilli((monotonic + lead) / int64(time.Millisecond)).UTC()
 }
 
-// read looks at the wall clock once in a millisecond of the monotonic one: to read
-// that alone takes half the time, and every request does. A step of the wall clock,
-// or a suspend, is noticed as late.
-func (c *Clock) read() (monotonic, lead int64) {
-	monotonic, lead = int64(time.Since(started)), c.lead.Load()
-	if since := monotonic - c.looked.Load(); lead != 0 && 0 <= since && since < int64(time.Millisecond) {
-		return monotonic, lead
+// Recent is Now, and looks at the wall clock once in a millisecond of the monotonic
+// one: to read that alone takes half the time. A step of the wall clock, or a
+// suspend, is noticed as late: so it is for judging what is read, and for nothing
+// that somebody counts a promise from.
+func (c *Clock) Recent() time.Time {
+	looked := c.looked.Load() // before lead, which is raised before looked is set
+	monotonic := int64(time.Since(started))
+	if since := monotonic - looked; looked != 0 && 0 <= since && since < int64(time.Millisecond) {
+		return time.UnixMilli((monotonic + c.lead.Load()) / int64(time.Millisecond)).UTC()
 	}
+	return c.Now()
+}
+
+func (c *Clock) read() (monotonic, lead int64) {
 	read := time.Now()
 	monotonic = int64(read.Sub(started))
 	lead = c.raise(read.UnixNano() - monotonic)

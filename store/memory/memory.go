@@ -239,7 +239,7 @@ func (s *Store) Find(ctx context.Context, id store.SID) (session store.Session, 
 		return session, err
 	}
 	defer g.RUnlock()
-	err = s.find(id, s.clock.Now(), &session)
+	err = s.find(id, s.clock.Recent(), &session)
 	return session, err
 }
 
@@ -278,7 +278,7 @@ func (s *Store) Values(ctx context.Context, id store.SID) ([]byte, uint64, error
 		return nil, 0, err
 	}
 	defer g.RUnlock()
-	i, err := s.live(id, s.clock.Now())
+	i, err := s.live(id, s.clock.Recent())
 	if err != nil {
 		return nil, 0, err
 	}
