@@ -190,6 +190,34 @@ func (c *counted) Document(ctx context.Context, name string) ([]byte, uint64, er
 	return c.Store.Document(ctx, name)
 }
 
+// Those who come while the list is read, after a start or a minute in which nobody
+// asked, wait for it: that is no reason to refuse anybody.
+func TestManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t)
+		added, secret, err := client.Add(t.Context(), s, client.Client{Name: "shop", Can: verify})
+		check(t, err)
+		slow := storetest.Faulty{Store: s, Fault: func(string) storetest.Fault {
+			time.Sleep(100 * time.Millisecond)
+			return storetest.Fault{}
+		}}
+		r := openRegistry(t, slow)
+		for range 3 {
+			var work sync.WaitGroup
+			for range 8 {
+				work.Go(func() {
+					_, err := r.Authenticate(t.Context(), added.ID, secret, client.Verify)
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			work.Wait()
+			time.Sleep(2 * time.Minute)
+		}
+	})
+}
+
 func TestTheStoreIsNotAskedEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counted{Store: openStore(t)}

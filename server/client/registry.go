@@ -34,7 +34,7 @@ type Registry struct {
 
 	mu      sync.Mutex
 	clients map[string]Client
-	reading bool
+	reading chan struct{} // closed when the read under way has ended; nil: none is
 	tried   time.Time
 	read    time.Time // zero: never
 }
@@ -80,14 +80,16 @@ func (r *Registry) Identify(ctx context.Context, id, secret string) (Client, err
 }
 
 // find looks the id up. One request at a time reads the list anew; the others
-// go by the old one meanwhile.
+// go by the old one meanwhile, or wait where that is too old.
 func (r *Registry) find(ctx context.Context, id string) (Client, bool, error) {
 	if r.due(id) {
 		r.reread(ctx)
+	} else {
+		r.await(ctx)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.read.IsZero() || time.Since(r.read) > forgetAfter {
+	if !r.usable() {
 		return Client{}, false, errors.New("client: the clients can't be read from the store")
 	}
 	c, known := r.clients[id]
@@ -99,11 +101,29 @@ func (r *Registry) due(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	age := time.Since(r.tried)
-	if _, known := r.clients[id]; r.reading || !r.tried.IsZero() && age < rereadAfter && (known || age < rereadPause) {
+	if _, known := r.clients[id]; r.reading != nil || !r.tried.IsZero() && age < rereadAfter && (known || age < rereadPause) {
 		return false
 	}
-	r.reading, r.tried = true, time.Now()
+	r.reading, r.tried = make(chan struct{}), time.Now()
 	return true
+}
+
+// usable reports whether the list is young enough to go by. Called with r.mu held.
+func (r *Registry) usable() bool { return !r.read.IsZero() && time.Since(r.read) <= forgetAfter }
+
+// await waits for the read that is under way, where there is nothing to go by
+// before.
+func (r *Registry) await(ctx context.Context) {
+	r.mu.Lock()
+	reading, usable := r.reading, r.usable()
+	r.mu.Unlock()
+	if reading == nil || usable {
+		return
+	}
+	select {
+	case <-reading:
+	case <-ctx.Done():
+	}
 }
 
 // reread goes on when the request that happened to be its turn is given up.
@@ -116,7 +136,8 @@ func (r *Registry) reread(ctx context.Context) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reading = false
+	close(r.reading)
+	r.reading = nil
 	if err != nil {
 		return
 	}
