@@ -246,7 +246,11 @@ func TestHowLongAssertionsAreKept(t *testing.T) {
 		public, key := newEd25519(t)
 		shop, _, err := client.Add(ctx, s, client.Client{Name: "shop", Can: introspect, Keys: keys(t, public)})
 		check(t, err)
-		r := openRegistry(t, s)
+		db, err := database.OpenSQLite(filepath.Join(t.TempDir(), "counterfoil.db"))
+		check(t, err)
+		defer db.Close()
+		r, err := client.OpenRegistry(ctx, s, db, discard)
+		check(t, err)
 		use := func(why, jti string, life time.Duration, want error) {
 			t.Helper()
 			assertion := sign(t, jwt.SigningMethodEdDSA, key, nil, claims(shop.ID, map[string]any{"jti": jti, "exp": time.Now().Add(life).Unix()}))
@@ -264,6 +268,18 @@ func TestHowLongAssertionsAreKept(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		use("what has expired is still kept", "1", time.Minute, nil)
 		use("and is kept anew", "1", time.Minute, client.ErrDenied)
+		time.Sleep(3 * time.Minute) // all have expired
+		const more = 300
+		for n := range more {
+			use("another jti", fmt.Sprint("more ", n), time.Minute, nil)
+		}
+		var kept int
+		check(t, db.Write(ctx, nil, func(tx *database.Tx) error {
+			return tx.One(ctx, database.Into(&kept), `SELECT count(*) FROM client_assertion`)
+		}))
+		if kept != more {
+			t.Errorf("%d are kept, of %d that have not expired", kept, more)
+		}
 	})
 }
 

@@ -55,18 +55,23 @@ const purgeEvery = 256
 // Errors: ErrDenied where it was used before.
 func (r *Registry) useUp(ctx context.Context, c *jwt.Claims) error {
 	digest := sha256.Sum256([]byte("counterfoil client assertion\x00" + c.Issuer + "\x00" + c.ID))
-	left := time.Until(c.Expiry.Time()) + time.Minute // other servers' clocks may be behind
+	until := c.Expiry.Time().Add(time.Minute) // by the database's clock, which servers may be behind
 	err := r.db.Write(ctx, []string{"client assertion " + string(digest[:])}, func(tx *database.Tx) error {
-		return tx.Change(ctx, sqlUse, digest[:], database.Millis(tx.Now.Add(left)), database.Millis(tx.Now))
+		if !tx.Now.Before(until) {
+			return database.ErrNoRow // it may have been used, and forgotten
+		}
+		return tx.Change(ctx, sqlUse, digest[:], database.Millis(until), database.Millis(tx.Now))
 	})
 	if errors.Is(err, database.ErrNoRow) {
 		return ErrDenied
 	}
-	if err == nil && r.used.Add(1)%purgeEvery == 0 {
-		err = r.purge(ctx)
-	}
 	if err != nil {
 		return fmt.Errorf("client: note that an assertion was used: %w", err)
+	}
+	if r.used.Add(1)%purgeEvery == 0 {
+		if err := r.purge(ctx); err != nil { // this assertion counts, and is used up
+			r.log.WarnContext(ctx, "used assertions of clients that have expired could not be removed", "error", err)
+		}
 	}
 	return nil
 }
