@@ -73,7 +73,8 @@ func checkHeader(f *os.File) error {
 var errForeign = errors.New("it is another program's database: choose another path")
 
 // checkOwner refuses a database of which the header does not say whose it is,
-// and that holds anything but our own accounts, which may have come first.
+// and that holds anything but tables of our own server, which may have come first:
+// those of its accounts, its outbox and its clients.
 func checkOwner(c *conn) (err error) {
 	// One look: another process may be making the file right now.
 	if err := c.Exec(`BEGIN`); err != nil {
@@ -85,7 +86,8 @@ func checkOwner(c *conn) (err error) {
 	if err != nil || id == applicationID {
 		return err
 	}
-	foreign, err := c.integer(`SELECT count(*) FROM sqlite_schema WHERE tbl_name NOT LIKE 'account!_%' ESCAPE '!' AND tbl_name <> 'sqlite_sequence'`)
+	foreign, err := c.integer(`SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'sqlite_sequence'
+		AND substr(tbl_name, 1, instr(tbl_name, '_')) NOT IN ('account_', 'outbox_', 'client_')`)
 	if err != nil {
 		return err
 	}

@@ -244,7 +244,8 @@ func TestFileMode(t *testing.T) {
 // Accounts may share the file, and may have been there first.
 func TestSharesFileWithAccounts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	database(t, path, `PRAGMA journal_mode = WAL; CREATE TABLE account_user (id TEXT PRIMARY KEY); CREATE INDEX account_age ON account_user (id)`)
+	database(t, path, `PRAGMA journal_mode = WAL; CREATE TABLE account_user (id TEXT PRIMARY KEY); CREATE INDEX account_age ON account_user (id);
+		CREATE TABLE outbox_place (id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE client_assertion (digest BLOB PRIMARY KEY) WITHOUT ROWID`)
 	id := ours(t, path)
 	if _, err := openAt(t, path, Config{}).Find(t.Context(), id); err != nil {
 		t.Error(err)
