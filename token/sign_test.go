@@ -111,7 +111,8 @@ func TestSignWritesTheClient(t *testing.T) {
 			t.Errorf("client_id %v, want %q", id, client)
 		}
 		for range 2 { // read, and remembered
-			if read, err := v.Verify(tok, start); err != nil || read.Subject != claims.Subject || read.ClientID != "" {
+			read := token.Claims{ClientID: "left over", Status: token.Status{Index: 7}}
+			if err := v.VerifyInto(&read, tok, start); err != nil || read.Subject != claims.Subject || read.ClientID != "" || read.Status != (token.Status{}) {
 				t.Errorf("%q: %v, %+v", client, err, read)
 			}
 		}
