@@ -202,7 +202,7 @@ func sheet(all []*contestant) report.Section {
 		Title: "End to end",
 		Text: []string{
 			fmt.Sprintf("Each server is a process of its own, and wrk asks it over loopback on %d connections that are kept open, as fast as it answers; both share the processors. ", saturation.connections) +
-				"Where sessions are kept, ten thousand others are logged in, and the bare handlers have the same in memory. " +
+				"Where sessions are kept, there are ten thousand others, and the bare handlers have the same in memory. " +
 				"The answer is the user's id. The bare handlers are sent a cookie or a token, too, and look at nothing; one of them answers with Cache-Control: no-store, as every application has to that answers for one user, and as the library does. CPU per request is the server's own, the kernel's part included.",
 		},
 		Tables: []report.Table{t},

@@ -98,9 +98,10 @@ func noStore(open opener) opener {
 // newManager is the library with the settings that everybody has.
 func newManager(url string) (*counterfoil.Manager, error) {
 	return counterfoil.New(counterfoil.Config{
-		PublicURL: url,
-		TokenLife: tokenLife,
-		Logger:    slog.New(slog.DiscardHandler),
+		PublicURL:   url,
+		TokenLife:   tokenLife,
+		MaxSessions: -1, // all of them are one user's
+		Logger:      slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -117,8 +118,8 @@ func openCookie(url string) (http.Handler, string, error) {
 	return m.Handler(http.HandlerFunc(greetSession)), cookieLine + cookie, err
 }
 
-// others are how many other users are logged in where sessions are kept: as
-// many as where requests are measured without sockets, and for the same reason.
+// others are how many other sessions there are where sessions are kept: as many
+// as where requests are measured without sockets, and for the same reason.
 const others = 10_000
 
 // logIn begins sessions, and returns the cookie of one.
