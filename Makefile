@@ -9,7 +9,7 @@ MODULES = bench examples/frameworks
 # runs beside them, and gives way to them.
 test: tools
 	@$(MAKE) -j2 unit checks
-	@$(MAKE) histories modules
+	@$(MAKE) -j1 histories modules
 
 checks:
 	nice -n 19 $(MAKE) lint cross model-short
