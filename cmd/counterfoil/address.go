@@ -1,9 +1,23 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"strconv"
+	"syscall"
 )
+
+// listen listens where --listen says.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, usagef("--listen %s: %w: choose another port, or 0 for any that is free", address, err)
+	case err != nil:
+		return nil, usagef("--listen %s: %w", address, err)
+	}
+	return listener, nil
+}
 
 // An address says how browsers reach the server.
 type address struct {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -34,5 +36,18 @@ func TestAddress(t *testing.T) {
 				t.Errorf("public %q, open %q, others %q", a.public, a.open, a.alsoOurs())
 			}
 		})
+	}
+}
+
+// The port is in use: what to do is said.
+func TestListenWhereSomebodyIs(t *testing.T) {
+	first, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	_, err = listen(first.Addr().String())
+	if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), "choose another port") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -24,9 +24,9 @@ func (c *demoCmd) Validate() error { return checkBound(c.Bound, 10*time.Millisec
 // Run shows two nodes side by side. Without a --store of its own it makes a
 // SQLite file for the time that it runs.
 func (c *demoCmd) Run(ctx context.Context, o *options) (err error) {
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := listen(c.Listen)
 	if err != nil {
-		return usagef("listen: %w", err)
+		return err
 	}
 	defer listener.Close() // the demo has closed it already, unless we don't get there
 	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {

@@ -87,9 +87,9 @@ func (c *serveCmd) Run(ctx context.Context, o *options) (err error) {
 }
 
 func (c *serveCmd) serve(ctx context.Context, secret secretFile, sessions store.Store, accounts *account.Accounts) (err error) {
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := listen(c.Listen)
 	if err != nil {
-		return usagef("listen: %w", err)
+		return err
 	}
 	defer listener.Close() // Serve has closed it already, unless we don't get there
 	s, local, err := c.newServer(secret, listener.Addr(), sessions, accounts)
