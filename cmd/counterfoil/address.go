@@ -2,8 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -17,6 +21,20 @@ func listen(address string) (net.Listener, error) {
 		return nil, usagef("--listen %s: %w", address, err)
 	}
 	return listener, nil
+}
+
+// checkHTTPS refuses a URL of plain http to another machine, unless that is
+// allowed. What is no URL is refused later.
+func checkHTTPS(flag, text string, allowed bool) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" || allowed {
+		return nil
+	}
+	host := strings.ToLower(u.Hostname())
+	if addr, err := netip.ParseAddr(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("--%s is plain http: use https, or allow it with --insecure-http", flag)
 }
 
 // An address says how browsers reach the server.

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"net/url"
 	"os"
-	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -32,14 +29,9 @@ func (c *clientAddCmd) Validate() error {
 		return errors.New("say what it may do with --can, or what it is to be told with --logout-url or --events-url")
 	}
 	for flag, text := range map[string]string{"logout-url": c.LogoutURL, "events-url": c.EventsURL} {
-		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "http" || c.InsecureHTTP { // what is no URL is refused later
-			continue
+		if err := checkHTTPS(flag, text, c.InsecureHTTP); err != nil {
+			return err
 		}
-		if addr, err := netip.ParseAddr(u.Hostname()); strings.EqualFold(u.Hostname(), "localhost") || err == nil && addr.IsLoopback() {
-			continue
-		}
-		return fmt.Errorf("--%s is plain http: use https, or allow it with --insecure-http", flag)
 	}
 	return nil
 }

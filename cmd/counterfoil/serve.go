@@ -56,7 +56,7 @@ func (c *serveCmd) Validate() error {
 	if c.MaxSessions < 0 {
 		return errors.New("--max-sessions takes a number, or 0 for no limit")
 	}
-	return nil
+	return checkHTTPS("public-url", c.PublicURL, c.InsecureHTTP)
 }
 
 // checkBound says in the flag's terms what the library would say in its own.
