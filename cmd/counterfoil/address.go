@@ -23,17 +23,19 @@ func listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// checkHTTPS refuses a URL of plain http to another machine, unless that is
-// allowed. What is no URL is refused later.
-func checkHTTPS(flag, text string, allowed bool) error {
+// overPlainHTTP returns the host that a URL reaches by plain http, if that is not
+// this machine. What is no URL is refused later.
+func overPlainHTTP(text string) (host string, yes bool) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" || allowed {
-		return nil
+	if err != nil || u.Scheme != "http" {
+		return "", false
 	}
-	host := strings.ToLower(u.Hostname())
-	if addr, err := netip.ParseAddr(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback() {
-		return nil
-	}
+	host = strings.ToLower(u.Hostname())
+	addr, err := netip.ParseAddr(host)
+	return host, host != "localhost" && (err != nil || !addr.IsLoopback())
+}
+
+func plainHTTPError(flag string) error {
 	return fmt.Errorf("--%s is plain http: use https, or allow it with --insecure-http", flag)
 }
 

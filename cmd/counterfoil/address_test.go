@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Plain http is for this machine alone, and there a person may have typed any of
@@ -49,5 +50,29 @@ func TestListenWhereSomebodyIs(t *testing.T) {
 	_, err = listen(first.Addr().String())
 	if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), "choose another port") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Names below localhost are this machine's for a browser, and for a resolver
+// perhaps somebody else's.
+func TestPlainHTTP(t *testing.T) {
+	for _, c := range []struct {
+		url             string
+		public, receive bool // allowed as --public-url, as --logout-url
+	}{
+		{"https://example.com", true, true},
+		{"http://example.com", false, false},
+		{"http://LOCALHOST:8080", true, true},
+		{"http://[::1]:8080", true, true},
+		{"http://app.localhost:8080", true, false},
+	} {
+		serve := serveCmd{PublicURL: c.url, Bound: time.Second, TokenLife: time.Minute, Idle: time.Minute, Lifetime: time.Minute}
+		if err := serve.Validate(); (err == nil) != c.public {
+			t.Errorf("--public-url %s: %v", c.url, err)
+		}
+		add := clientAddCmd{LogoutURL: c.url}
+		if err := add.Validate(); (err == nil) != c.receive {
+			t.Errorf("--logout-url %s: %v", c.url, err)
+		}
 	}
 }

@@ -29,8 +29,8 @@ func (c *clientAddCmd) Validate() error {
 		return errors.New("say what it may do with --can, or what it is to be told with --logout-url or --events-url")
 	}
 	for flag, text := range map[string]string{"logout-url": c.LogoutURL, "events-url": c.EventsURL} {
-		if err := checkHTTPS(flag, text, c.InsecureHTTP); err != nil {
-			return err
+		if _, plain := overPlainHTTP(text); plain && !c.InsecureHTTP {
+			return plainHTTPError(flag)
 		}
 	}
 	return nil
