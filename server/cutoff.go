@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/server/account"
 )
 
@@ -14,17 +13,14 @@ import (
 // be ended.
 const cutoffInterval = time.Second
 
-// EndSessions ends all sessions of a user who was disabled or the like, and
-// clears the debt. It returns how many there were.
-//
-// Errors: those of [counterfoil.Manager.EndUser] and of the accounts. The debt
-// stays then, and every running server tries again.
-func EndSessions(ctx context.Context, sessions *counterfoil.Manager, accounts *account.Accounts, c account.Cutoff) (int, error) {
-	n, err := sessions.EndUser(ctx, c.UserID)
-	if err != nil {
-		return 0, err
+// endSessions ends all sessions of a user who was disabled or the like, and
+// clears the debt. If it fails the debt stays, and every running server tries
+// again.
+func (s *Server) endSessions(ctx context.Context, c account.Cutoff) error {
+	if _, err := s.sessions.EndUser(ctx, c.UserID); err != nil {
+		return err
 	}
-	return n, accounts.CutoffDone(context.WithoutCancel(ctx), c)
+	return s.accounts.CutoffDone(context.WithoutCancel(ctx), c)
 }
 
 // settleCutoffs ends the sessions of all users who are due.
@@ -35,8 +31,7 @@ func (s *Server) settleCutoffs(ctx context.Context) error {
 	}
 	var errs []error
 	for _, c := range due {
-		_, err := EndSessions(ctx, s.sessions, s.accounts, c)
-		errs = append(errs, err)
+		errs = append(errs, s.endSessions(ctx, c))
 	}
 	return errors.Join(errs...)
 }
@@ -72,8 +67,7 @@ func (s *Server) settleForgotten(ctx context.Context, before []account.Cutoff) (
 	errs := []error{err}
 	for _, c := range due {
 		if slices.Contains(before, c) {
-			_, err := EndSessions(ctx, s.sessions, s.accounts, c)
-			errs = append(errs, err)
+			errs = append(errs, s.endSessions(ctx, c))
 		}
 	}
 	return due, errors.Join(errs...)

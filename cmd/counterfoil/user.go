@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/counterfoil/counterfoil"
-	"github.com/counterfoil/counterfoil/server"
 	"github.com/counterfoil/counterfoil/server/account"
 )
 
@@ -26,7 +25,8 @@ type userArg struct {
 
 // endSessions ends the sessions of a user who was changed, and prints what was
 // done to him. Sessions in memory are ended by the server that has them, which
-// finds the debt.
+// finds the debt. It finds it, too, where none was found here: --store may not
+// say where the servers keep them.
 func (o *options) endSessions(ctx context.Context, a *account.Accounts, c account.Cutoff, done string) error {
 	p, err := o.storePlace()
 	if err != nil {
@@ -37,7 +37,10 @@ func (o *options) endSessions(ctx context.Context, a *account.Accounts, c accoun
 		return err
 	}
 	return o.withManager(ctx, func(m *counterfoil.Manager) error {
-		n, err := server.EndSessions(ctx, m, a, c)
+		n, err := m.EndUser(ctx, c.UserID)
+		if err == nil && n > 0 {
+			err = a.CutoffDone(context.WithoutCancel(ctx), c)
+		}
 		if err != nil {
 			return fmt.Errorf("%s, but the sessions could not be ended; a running server keeps trying: %w", done, err)
 		}
