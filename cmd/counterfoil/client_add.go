@@ -37,7 +37,7 @@ func (c *clientAddCmd) Validate() error {
 }
 
 func (c *clientAddCmd) Run(ctx context.Context, o *options) error {
-	return o.withStore(ctx, func(s store.Store) error {
+	return o.withNewStore(ctx, func(s store.Store) error {
 		keys, err := readKeys(c.JWKS)
 		if err != nil {
 			return err

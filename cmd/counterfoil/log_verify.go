@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -17,7 +18,14 @@ type logVerifyCmd struct {
 }
 
 func (c *logVerifyCmd) Run(_ context.Context, o *options) error {
-	file, err := o.loadSecret()
+	path, err := o.secretPath()
+	if err != nil {
+		return err
+	}
+	secret, err := readSecret(path)
+	if errors.Is(err, fs.ErrNotExist) { // a new one has written no log
+		return usagef("there is no secret file %s: give the one of the server by --secret-file", path)
+	}
 	if err != nil {
 		return err
 	}
@@ -30,13 +38,13 @@ func (c *logVerifyCmd) Run(_ context.Context, o *options) error {
 		defer opened.Close()
 		log = opened
 	}
-	lines, runs, err := verifyLog(log, file.secret)
+	lines, runs, err := verifyLog(log, secret)
 	if err != nil {
 		return err
 	}
 	if lines == 0 {
 		return errors.New("no line here has a chain: this is no log that serve wrote to a file or a pipe")
 	}
-	fmt.Printf("intact: %d lines of %d runs of serve\n", lines, runs)
+	fmt.Printf("intact: lines %d, runs of serve %d\n", lines, runs)
 	return nil
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +66,14 @@ func (o *options) accountsPlace() (place, error) {
 	return p, err
 }
 
+// accountsFlag is the flag that says where the users are.
+func (o *options) accountsFlag() string {
+	if p, err := o.storePlace(); err == nil && p.isSQL() && o.Accounts == "" {
+		return "store"
+	}
+	return "accounts"
+}
+
 func (p place) isSQL() bool { return p.kind == inSQLite || p.kind == inPostgres }
 
 // parsePlace reads the value of a flag.
@@ -92,7 +102,7 @@ func meant(name, rest string, colon bool) string {
 		return "did you mean memory:?"
 	case hasSecret(name + rest):
 		return "there are sqlite:PATH, memory:, postgres:// and redis://"
-	case !colon:
+	case !colon && name != "":
 		return "did you mean sqlite:" + name + "?"
 	case rest == "":
 		return "did you mean sqlite:" + defaultDatabase + "?"
@@ -126,6 +136,17 @@ func (p place) cannotOpen(flag string, err error) error {
 		return usageError{err}
 	}
 	return usagef("%w (does the server run, and is --%[2]s, or COUNTERFOIL_%[3]s, right?)", err, flag, strings.ToUpper(flag))
+}
+
+// mustExist refuses a file that is not there.
+func (p place) mustExist(flag, what string) error {
+	if p.kind != inSQLite {
+		return nil
+	}
+	if _, err := os.Stat(p.at); errors.Is(err, fs.ErrNotExist) {
+		return usagef("there is no database %s: run this where the server runs, or say by --%s where it keeps the %s", p.at, flag, what)
+	}
+	return nil
 }
 
 // besideDatabase is a file in the directory of the database, or in the working

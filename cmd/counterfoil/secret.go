@@ -25,16 +25,20 @@ type secretFile struct {
 	made bool // just now
 }
 
+// secretPath is where the secret is.
+func (o *options) secretPath() (string, error) {
+	if o.SecretFile != "" {
+		return o.SecretFile, nil
+	}
+	p, err := o.storePlace()
+	return p.besideDatabase(defaultSecret), err
+}
+
 // loadSecret reads the secret of --secret-file, or makes one where the file is
 // missing.
 func (o *options) loadSecret() (f secretFile, err error) {
-	f.path = o.SecretFile
-	if f.path == "" {
-		p, err := o.storePlace()
-		if err != nil {
-			return f, err
-		}
-		f.path = p.besideDatabase(defaultSecret)
+	if f.path, err = o.secretPath(); err != nil {
+		return f, err
 	}
 	f.secret, err = readSecret(f.path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -43,10 +47,19 @@ func (o *options) loadSecret() (f secretFile, err error) {
 	if err := makeSecret(f.path); err == nil {
 		f.made = true
 	} else if !errors.Is(err, fs.ErrExist) { // another process was faster
-		return f, usagef("secret file: %w", err)
+		return f, usagef("secret file %s can't be made: %w", f.path, withoutPath(err))
 	}
 	f.secret, err = readSecret(f.path)
 	return f, err
+}
+
+// withoutPath takes the path out of an error of package os: it is one that
+// nobody has chosen.
+func withoutPath(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // forget takes a secret away that was made just now, and not used.

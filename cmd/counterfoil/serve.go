@@ -86,7 +86,7 @@ func (c *serveCmd) Run(ctx context.Context, o *options) (err error) {
 		return errors.Join(err, secret.forget())
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
-	return o.withAccounts(ctx, func(accounts *account.Accounts) error {
+	return o.withNewAccounts(ctx, func(accounts *account.Accounts) error {
 		return c.serve(ctx, secret, sessions, accounts)
 	})
 }

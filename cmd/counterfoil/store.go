@@ -51,18 +51,28 @@ func (o *options) openAccounts(ctx context.Context) (*account.Accounts, error) {
 	}
 	a, err := open(ctx, p.at, account.Config{ContextWords: []string{"counterfoil"}})
 	if err != nil {
-		flag := "accounts"
-		if o.Accounts == "" && p.kind == inPostgres { // it comes from the other flag
-			flag = "store"
-		}
-		return nil, p.cannotOpen(flag, err)
+		return nil, p.cannotOpen(o.accountsFlag(), err)
 	}
 	return a, nil
 }
 
-// withStore runs do with the sessions of the servers. Those in memory are a
-// server's alone.
-func (o *options) withStore(ctx context.Context, do func(store.Store) error) (err error) {
+// withStore runs do with the sessions of the servers, which must be there: in a
+// new file nothing is found, and who ended everything in it would believe that he
+// had.
+func (o *options) withStore(ctx context.Context, do func(store.Store) error) error {
+	p, err := o.storePlace()
+	if err != nil {
+		return err
+	}
+	if err := p.mustExist("store", "sessions"); err != nil {
+		return err
+	}
+	return o.withNewStore(ctx, do)
+}
+
+// withNewStore is withStore for what may be done before the first server starts.
+// Sessions in memory are a server's alone.
+func (o *options) withNewStore(ctx context.Context, do func(store.Store) error) (err error) {
 	p, err := o.storePlace()
 	if err != nil {
 		return err
@@ -97,8 +107,20 @@ func manage(c counterfoil.Config, do func(*counterfoil.Manager) error) (err erro
 	return do(m)
 }
 
-// withAccounts runs do with the users.
-func (o *options) withAccounts(ctx context.Context, do func(*account.Accounts) error) (err error) {
+// withAccounts runs do with the users of the servers, which must be there.
+func (o *options) withAccounts(ctx context.Context, do func(*account.Accounts) error) error {
+	p, err := o.accountsPlace()
+	if err != nil {
+		return err
+	}
+	if err := p.mustExist(o.accountsFlag(), "users"); err != nil {
+		return err
+	}
+	return o.withNewAccounts(ctx, do)
+}
+
+// withNewAccounts is withAccounts for who may make the first user.
+func (o *options) withNewAccounts(ctx context.Context, do func(*account.Accounts) error) (err error) {
 	a, err := o.openAccounts(ctx)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ type userAddCmd struct {
 }
 
 func (c *userAddCmd) Run(ctx context.Context, o *options) error {
-	return o.withAccounts(ctx, func(a *account.Accounts) error {
+	return o.withNewAccounts(ctx, func(a *account.Accounts) error {
 		password, err := c.read(ctx)
 		if err != nil {
 			return err
