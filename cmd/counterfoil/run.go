@@ -61,6 +61,12 @@ func run(args []string) int {
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(&c.options),
 	)
+	switch {
+	case len(args) == 0:
+		return report(usagef("say what to do: counterfoil --help lists the commands"))
+	case len(args) == 1 && args[0] == "--version": // as many programs have it
+		args = []string{"version"}
+	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		return report(usageError{err})

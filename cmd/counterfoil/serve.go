@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -20,19 +19,19 @@ import (
 )
 
 type serveCmd struct {
-	Listen          string         `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one. Default: localhost:8080 (${env})."`
-	PublicURL       string         `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http://localhost and the port (${env})."`
-	InsecureHTTP    bool           `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
-	Bound           time.Duration  `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
-	Canary          time.Duration  `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it, a second or more; /readyz tells. Default: never (${env})."`
-	TokenLife       time.Duration  `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
-	Idle            time.Duration  `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
-	Lifetime        time.Duration  `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
-	MaxSessions     int            `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
-	ReceiverNetwork []netip.Prefix `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
-	Resource        []string       `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, besides this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
-	StatusList      bool           `env:"COUNTERFOIL_STATUS_LIST" help:"Give access tokens a place in a list at /v1/status/ that shows whose sessions have ended (${env})."`
-	TrustedProxy    []netip.Prefix `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For, and whose word about what they ask /auth about, is believed (${env})."`
+	Listen          string        `default:"localhost:8080" env:"COUNTERFOIL_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; port 0 picks one. Default: localhost:8080 (${env})."`
+	PublicURL       string        `name:"public-url" env:"COUNTERFOIL_PUBLIC_URL" placeholder:"URL" help:"Where browsers find the site. Default: http://localhost and the port (${env})."`
+	InsecureHTTP    bool          `name:"insecure-http" env:"COUNTERFOIL_INSECURE_HTTP" help:"Allow plain http beyond this machine: everybody on the way can take sessions over (${env})."`
+	Bound           time.Duration `default:"2s" env:"COUNTERFOIL_BOUND" help:"How old this server's view of logouts may be (${env})."`
+	Canary          time.Duration `env:"COUNTERFOIL_CANARY" placeholder:"TIME" help:"How often to end a session of its own and measure until when this server accepts it, a second or more; /readyz tells. Default: never (${env})."`
+	TokenLife       time.Duration `default:"10m" env:"COUNTERFOIL_TOKEN_LIFE" help:"How long an access token works (${env})."`
+	Idle            time.Duration `default:"1h" env:"COUNTERFOIL_IDLE" help:"After how long without use a session ends (${env})."`
+	Lifetime        time.Duration `default:"24h" env:"COUNTERFOIL_LIFETIME" help:"After how long a session ends in any case (${env})."`
+	MaxSessions     int           `default:"100" env:"COUNTERFOIL_MAX_SESSIONS" help:"How many sessions a user may have; the oldest ends. 0: no limit (${env})."`
+	ReceiverNetwork []network     `env:"COUNTERFOIL_RECEIVER_NETWORK" placeholder:"CIDR" help:"Networks, private ones or this machine's, in which clients may be told of logouts. Default: the internet only (${env})."`
+	Resource        []string      `env:"COUNTERFOIL_RESOURCE" placeholder:"URL" help:"A service that access tokens may be asked for, besides this one: the resource of RFC 8707, and the aud. Repeat it, or put a comma between (${env})."`
+	StatusList      bool          `env:"COUNTERFOIL_STATUS_LIST" help:"Give access tokens a place in a list at /v1/status/ that shows whose sessions have ended (${env})."`
+	TrustedProxy    []network     `env:"COUNTERFOIL_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For, and whose word about what they ask /auth about, is believed (${env})."`
 
 	AppOrigin      []string `env:"COUNTERFOIL_APP_ORIGIN" placeholder:"URL" help:"A site behind the front door that a login may lead back to, besides the public URL. Repeat it, or put a comma between (${env})."`
 	CookieDomain   string   `env:"COUNTERFOIL_COOKIE_DOMAIN" placeholder:"DOMAIN" help:"Share the login with every host of a domain: each of them can then take sessions over (${env})."`
@@ -46,10 +45,14 @@ func (c *serveCmd) Validate() error {
 	if err := checkBound(c.Bound, 10*time.Millisecond); err != nil {
 		return err
 	}
-	for flag, d := range map[string]time.Duration{"token-life": c.TokenLife, "idle": c.Idle, "lifetime": c.Lifetime} {
-		if d <= 0 {
-			return fmt.Errorf("--%s takes a time above zero, such as 1h", flag)
+	const maxLife = 400 * 24 * time.Hour // browsers keep no cookie for longer (RFC 6265bis)
+	for flag, d := range map[string]time.Duration{"idle": c.Idle, "lifetime": c.Lifetime} {
+		if d <= 0 || d > maxLife {
+			return fmt.Errorf("--%s takes a time above zero, such as 1h, and 9600h at most", flag)
 		}
+	}
+	if c.TokenLife < time.Second || c.TokenLife > counterfoil.MaxTokenLife {
+		return errors.New("--token-life takes 1s to 1h")
 	}
 	if c.Canary != 0 && c.Canary < time.Second { // each is a session made and ended
 		return errors.New("--canary takes a second or more, such as 10s, or 0 for never")
@@ -123,11 +126,11 @@ func (c *serveCmd) newServer(secret secretFile, addr net.Addr, sessions store.St
 	s, err := server.New(server.Config{
 		Sessions:         c.sessionsConfig(sessions, a, (*[32]byte)(secret.secret)),
 		Accounts:         accounts,
-		TrustedProxies:   c.TrustedProxy,
+		TrustedProxies:   prefixes(c.TrustedProxy),
 		AppOrigins:       c.AppOrigin,
 		IdentityTokens:   c.IdentityToken,
 		AmbiguousPaths:   c.AmbiguousPaths,
-		ReceiverNetworks: c.ReceiverNetwork,
+		ReceiverNetworks: prefixes(c.ReceiverNetwork),
 		Logger:           slog.Default(),
 	})
 	if err != nil {
