@@ -196,7 +196,7 @@ func (o *Outbox) fail(ctx context.Context, m Message, refusals int, wait time.Du
 		flag = 1
 		o.log.ErrorContext(ctx, "a receiver was not told of an ended session, and will not be unless an operator replays it", "client", m.Client, "way", string(m.Way), "session", m.Session, "error", cause)
 	}
-	_, err = o.db.Exec(ctx, sqlFailed, refusals, database.Millis(now.Add(wait)), flag, cause.Error(), m.Seq)
+	_, err = o.db.Exec(ctx, sqlFailed, refusals, database.Millis(now.Add(wait)), flag, line(cause.Error(), maxError), m.Seq)
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -664,4 +666,38 @@ func TestManyPolls(t *testing.T) {
 	if _, err := o.Poll(t.Context(), "c_siem", PollRequest{}); err != nil || time.Since(begun) > longestPoll/2 {
 		t.Errorf("beside %d others a poll took %v, %v", maxPolls, time.Since(begun), err)
 	}
+}
+
+// TestErrorsAreFitForATerminal: of what a receiver answers that speaks no HTTP one
+// short line is kept, whatever it holds (16.4.1).
+func TestErrorsAreFitForATerminal(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		check(t, err)
+		t.Cleanup(func() { check(t, l.Close()) })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return // the test is over
+				}
+				io.WriteString(c, "HTTP/1.1 200 OK\r\n\x1b[2J\x00\xff"+strings.Repeat("x", 8<<10)+"\r\n\r\n")
+				c.Close()
+			}
+		}()
+		w.tell(Receiver{Client: "shop", Way: Push, URL: "http://" + l.Addr().String()})
+		w.end(1)
+		o := w.outbox()
+		w.run(o)
+		eventually(t, "the attempt is counted", func() bool {
+			messages, err := o.List(t.Context(), 0, false, 10)
+			check(t, err)
+			return len(messages) == 1 && messages[0].Attempts > 0
+		})
+		messages, err := o.List(t.Context(), 0, false, 10)
+		check(t, err)
+		if got := messages[0].Error; len(got) > maxError || strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("the error is %d bytes: %.60q", len(got), got)
+		}
+	})
 }

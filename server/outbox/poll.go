@@ -92,7 +92,7 @@ func (o *Outbox) acknowledge(ctx context.Context, client string, r PollRequest) 
 			}
 		}
 		for id, e := range r.SetErrs {
-			cause := "the receiver refused it: " + line(e.Err+" "+e.Description)
+			cause := "the receiver refused it: " + line(e.Err+" "+e.Description, maxCause)
 			if _, err := tx.Exec(ctx, sqlRefused, cause, id, client, Poll); err != nil {
 				return err
 			}

@@ -18,7 +18,8 @@ import (
 const (
 	postTimeout = 5 * time.Second
 	maxReply    = 4 << 10 // bytes of an answer that are read
-	maxCause    = 200     // bytes of it that are kept
+	maxCause    = 200     // bytes of what it gives as its reason
+	maxError    = 300     // bytes of an error that are kept
 )
 
 // A refusal is an answer that this message will get again, most likely.
@@ -168,16 +169,17 @@ func causeOf(reply []byte) string {
 	if json.Unmarshal(reply, &reason) != nil {
 		return ""
 	}
-	return line(strings.TrimSpace(reason.Err + reason.Error + " " + reason.Description + reason.Details))
+	return line(strings.TrimSpace(reason.Err+reason.Error+" "+reason.Description+reason.Details), maxCause)
 }
 
-// line makes a receiver's words fit for a log and a table.
-func line(s string) string {
+// line makes a receiver's words, or an error that quotes them, fit for a log and a
+// table.
+func line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
 	}, s)
-	return s[:min(len(s), maxCause)]
+	return s[:min(len(s), most)]
 }
