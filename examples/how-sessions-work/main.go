@@ -21,7 +21,8 @@ func site(sessions *counterfoil.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		field, err := counterfoil.CSRFField(r.Context())
-		answer(w, r, err, `<form method="post">%s <input name="password" type="password"> <button>Log in</button></form>`, field)
+		answer(w, r, err, `<!doctype html><form method="post">%s <input name="password" type="password">
+			<button>Log in</button> <button formaction="/logout">Log out</button></form>`, field)
 	})
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if r.PostFormValue("password") != "open sesame" {

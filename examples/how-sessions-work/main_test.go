@@ -48,6 +48,9 @@ func TestStory(t *testing.T) {
 		if res.StatusCode != status {
 			t.Errorf("%s %s: status %d, want %d: %s", method, path, res.StatusCode, status, text)
 		}
+		if kind := res.Header.Get("Content-Type"); method+path == "GET/login" && !strings.HasPrefix(kind, "text/html") {
+			t.Errorf("a browser shows the text of the form: it is %s", kind)
+		}
 		if set := res.Cookies(); len(set) > 0 {
 			cookie = set[0].Value
 		}
