@@ -75,7 +75,7 @@ func form(button string) http.HandlerFunc {
 			counterfoil.WriteError(w, r, err)
 			return
 		}
-		fmt.Fprintf(w, `<form method="post">%s<button>%s</button></form>`, field, button)
+		fmt.Fprintf(w, `<!doctype html><form method="post">%s<button>%s</button></form>`, field, button)
 	}
 }
 

@@ -51,7 +51,9 @@ func TestForms(t *testing.T) {
 	defer sessions.Close()
 	b := counterfoiltest.NewBrowser(t, site(sessions))
 	for _, step := range []struct{ path, user string }{{"/login", "john"}, {"/logout", ""}} {
-		b.Get(step.path)
+		if kind := b.Get(step.path).Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/html") {
+			t.Errorf("a browser shows the text of %s: it is %s", step.path, kind)
+		}
 		if res := b.Post(step.path, nil); res.StatusCode != 200 || b.Session(sessions).User() != step.user {
 			t.Errorf("POST %s: %s, and the user is %q", step.path, res.Status, b.Session(sessions).User())
 		}
