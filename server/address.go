@@ -22,8 +22,8 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
+		addr, ok := parseHop(strings.TrimSpace(hop))
+		if !ok {
 			break
 		}
 		client = addr.Unmap().WithZone("")
@@ -32,6 +32,15 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 		}
 	}
 	return client
+}
+
+// parseHop reads an address; some proxies write the port behind it.
+func parseHop(text string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr(), true
+	}
+	addr, err := netip.ParseAddr(text)
+	return addr, err == nil
 }
 
 func (s *Server) isProxy(addr netip.Addr) bool {

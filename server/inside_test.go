@@ -145,6 +145,8 @@ func TestTrustedProxies(t *testing.T) {
 		{"no header: the proxy itself", []string{"127.0.0.0/8"}, nil, local},
 		{"only proxies: the first of them", []string{"127.0.0.0/8", "10.0.0.0/8"}, []string{"10.0.0.1, 10.0.0.2"}, "10.0.0.1"},
 		{"IPv6", []string{"127.0.0.0/8"}, []string{"2001:db8::1"}, "2001:db8::1"},
+		{"some proxies write the port, too", []string{"127.0.0.0/8"}, []string{"192.0.2.1:4711"}, "192.0.2.1"},
+		{"also of a proxy before them", []string{"127.0.0.0/8", "10.0.0.0/8"}, []string{"[2001:db8::1]:4711, 10.0.0.2:80"}, "2001:db8::1"},
 		{"IPv4 in IPv6 is IPv4", []string{"127.0.0.0/8"}, []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
 	} {
 		s := &Server{}
