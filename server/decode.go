@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -90,7 +89,7 @@ func parseObject(body []byte, names []string, optional ...string) (map[string]st
 	for _, name := range names {
 		var value *string // to tell null from ""
 		if json.Unmarshal(members[name], &value) != nil || value == nil {
-			return nil, fmt.Errorf("%w: %q is no string", errUnreadable, name)
+			return nil, errFields
 		}
 		fields[name] = *value
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -22,6 +23,7 @@ var (
 	errInternal    = errors.New("server: internal error")
 	errContentType = errors.New("server: wrong content type")
 	errUnreadable  = errors.New("server: unreadable body")
+	errFields      = fmt.Errorf("%w: a field is missing, or no string", errUnreadable)
 	errTooLarge    = errors.New("server: the body is too large")
 	errParameter   = errors.New("server: unreadable parameter")
 )
@@ -52,6 +54,7 @@ var problems = []struct {
 	{errNotFound, "not-found", 404, "There is nothing here."},
 	{errMethod, "method-not-allowed", 405, "This address takes other methods: see the Allow header."},
 	{errContentType, "content-type", 415, "Send the body in the content type that this address takes."},
+	{errFields, "unreadable", 400, "Send a JSON object in which each field that is asked for stands once, as a string."},
 	{errUnreadable, "unreadable", 400, "The body can't be read."},
 	{errTooLarge, "too-large", 413, "The body is too large."},
 	{errParameter, "parameter", 400, "A parameter of the URL can't be read."},

@@ -126,3 +126,18 @@ func FuzzRequests(f *testing.F) {
 		}
 	})
 }
+
+// TestMissingFieldIsTold: who writes a client need not guess what can't be read.
+func TestMissingFieldIsTold(t *testing.T) {
+	s := openSite(t)
+	json := http.Header{"Content-Type": {"application/json"}}
+	for body, want := range map[string]string{
+		`{"username":"john"}`: "each field that is asked for",
+		`{`:                   "can't be read",
+	} {
+		answer := s.newClient().do("POST", "/v1/login", json, body)
+		if detail := decode[map[string]any](t, answer)["detail"].(string); !strings.Contains(detail, want) {
+			t.Errorf("%s: the answer says %q, want %q", body, detail, want)
+		}
+	}
+}
