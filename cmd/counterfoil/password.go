@@ -26,7 +26,7 @@ func (f passwordFlag) read(ctx context.Context) (string, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return "", usagef("there is no terminal to ask for the password: use --password-stdin")
 	}
-	password, err := ask(ctx, "Password: ")
+	password, err := ask(ctx, fmt.Sprintf("Password (%d characters or more): ", account.MinPassword))
 	if err != nil {
 		return "", err
 	}
