@@ -14,7 +14,7 @@ type keysCmd struct {
 
 // withKeys runs do with a manager that has the signing keys of the store.
 func (o *options) withKeys(ctx context.Context, do func(*counterfoil.Manager) error) error {
-	return o.withNewStore(ctx, func(s store.Store) error {
+	return o.withStore(ctx, func(s store.Store) error {
 		file, err := o.loadSecret()
 		if err != nil {
 			return err
