@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -488,5 +489,38 @@ func TestMistakeIn(t *testing.T) {
 				t.Errorf("%s: %s answers %s", c.why, path, answer.body)
 			}
 		}
+	}
+}
+
+// A verifier for a resource that has no lease asks about its tokens, too: here its
+// client may not follow the log. It is never told 401 because the server takes no
+// token for another service: clients would throw good ones away.
+func TestVerifierForAResourceAsks(t *testing.T) {
+	s, sessions := openOAuth(t)
+	without := func(name string, can clients.Capability) *verify.Verifier {
+		id, secret := s.addClient(sessions, name, can)
+		v, err := verify.New(t.Context(), verify.Config{Issuer: s.url, Audience: orders, ClientID: id, ClientSecret: secret, Logger: slog.New(slog.DiscardHandler)})
+		check(t, err)
+		t.Cleanup(func() { check(t, v.Close()) })
+		return v
+	}
+	mayAsk, mayNot := without("asks", clients.Introspect), without("polls", clients.Poll)
+	login := map[string]string{"username": "john", "password": password, "resource": orders}
+	token := decode[grant](t, s.newClient().postJSON("/v1/login", login)).AccessToken
+	if _, err := mayAsk.Check(t.Context(), token); err != nil {
+		t.Errorf("a good token: %v", err)
+	}
+	if _, err := mayNot.Check(t.Context(), token); !errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("who may not ask can't tell: %v", err)
+	}
+	if _, err := mayAsk.Check(t.Context(), s.apiLogin().AccessToken); !errors.Is(err, verify.ErrInvalid) {
+		t.Errorf("a token for the server: %v", err)
+	}
+	want(t, s.ask("/v1/revoke", nil, "token", token), 200)
+	if _, err := mayAsk.Check(t.Context(), token); !errors.Is(err, verify.ErrEnded) {
+		t.Errorf("after the logout: %v", err)
+	}
+	if _, err := mayNot.Check(t.Context(), token); !errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("after the logout, who may not ask: %v", err)
 	}
 }

@@ -1,11 +1,14 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/token"
@@ -18,8 +21,9 @@ type Policy time.Duration
 
 const (
 	// Introspect asks the issuer about each token: GET /v1/session with the
-	// token itself. If it does not answer in time, the token is refused with
-	// ErrUnavailable.
+	// token itself, or with a Config.Audience of its own POST /v1/introspect,
+	// which the client must be allowed to use. If it does not answer in time, or
+	// not this client, the token is refused with ErrUnavailable.
 	Introspect Policy = 0
 
 	// Strict refuses with ErrUnavailable. It puts no load on an issuer that
@@ -57,27 +61,54 @@ func (v *Verifier) ask(ctx context.Context, claims *token.Claims, signed string)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: too many questions to it wait", ErrUnavailable)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.config.Issuer+"/v1/session", nil)
+	r, err := v.question(ctx, signed)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	r.Header.Set("Authorization", "Bearer "+signed)
 	res, err := v.client.Do(r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	defer res.Body.Close()
-	var session struct {
-		ID string `json:"id"`
+	var known struct {
+		ID        string `json:"id"`     // of the session
+		Active    bool   `json:"active"` // and here what an introspection says
+		SessionID string `json:"sid"`
 	}
-	err = json.NewDecoder(io.LimitReader(res.Body, maxSessionDoc)).Decode(&session)
+	err = json.NewDecoder(io.LimitReader(res.Body, maxSessionDoc)).Decode(&known)
 	switch {
+	case res.StatusCode == http.StatusUnauthorized && v.introspects():
+		return fmt.Errorf("%w: it does not let this client ask: allow it to introspect (client add --can verify,introspect)", ErrUnavailable)
 	case res.StatusCode == http.StatusUnauthorized:
 		return ErrEnded
 	case res.StatusCode != http.StatusOK || err != nil:
 		return fmt.Errorf("%w: it answers %s to a question about a session", ErrUnavailable, res.Status)
-	case session.ID != claims.SessionID:
+	case v.introspects() && !known.Active:
+		return ErrEnded
+	case cmp.Or(known.ID, known.SessionID) != claims.SessionID:
 		return fmt.Errorf("%w: it answers about another session", ErrUnavailable)
 	}
 	return nil
+}
+
+// introspects reports whether the issuer is asked as a client: tokens for another
+// audience than itself open nothing there.
+func (v *Verifier) introspects() bool { return v.config.Audience != v.config.Issuer }
+
+// question asks with the token itself, or as a client about it (RFC 7662).
+func (v *Verifier) question(ctx context.Context, signed string) (*http.Request, error) {
+	if !v.introspects() {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.config.Issuer+"/v1/session", nil)
+		if err == nil {
+			r.Header.Set("Authorization", "Bearer "+signed)
+		}
+		return r, err
+	}
+	form := url.Values{"token": {signed}}.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, v.config.Issuer+"/v1/introspect", strings.NewReader(form))
+	if err == nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(v.config.ClientID, v.config.ClientSecret)
+	}
+	return r, err
 }

@@ -59,7 +59,8 @@ type Config struct {
 	// sent to the Issuer and nowhere else.
 	ClientID, ClientSecret string
 
-	// Audience is the accepted aud. Empty: the Issuer.
+	// Audience is the accepted aud. Empty: the Issuer. With another, the policy
+	// Introspect takes a client that may introspect as well.
 	Audience string
 
 	// Bound is how long a token may be accepted after its session has ended.
