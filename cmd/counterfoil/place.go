@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/counterfoil/counterfoil/server/database"
 )
 
 const (
@@ -138,13 +140,25 @@ func (p place) cannotOpen(flag string, err error) error {
 	return usagef("%w (does the server run, and is --%[2]s, or COUNTERFOIL_%[3]s, right?)", err, flag, strings.ToUpper(flag))
 }
 
-// mustExist refuses a file that is not there.
-func (p place) mustExist(flag, what string) error {
+// errNothing: a file is not there, or holds something else.
+var errNothing = errors.New("run this where the server runs, or say where it keeps them")
+
+// mustHold refuses a file in which a table is missing: nobody has ever kept there
+// what is looked for.
+func (p place) mustHold(ctx context.Context, table, flag, what string) error {
 	if p.kind != inSQLite {
 		return nil
 	}
 	if _, err := os.Stat(p.at); errors.Is(err, fs.ErrNotExist) {
-		return usagef("there is no database %s: run this where the server runs, or say by --%s where it keeps the %s", p.at, flag, what)
+		return usagef("there is no database %s with %s: %w by --%s", p.at, what, errNothing, flag)
+	}
+	db, err := database.OpenSQLite(p.at)
+	if err != nil {
+		return nil // whoever opens it next says what is wrong
+	}
+	defer db.Close()
+	if there, err := db.Exists(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`, table); err == nil && !there {
+		return usagef("there are no %s in %s: %w by --%s", what, p.at, errNothing, flag)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (o *options) withStore(ctx context.Context, do func(store.Store) error) err
 	if err != nil {
 		return err
 	}
-	if err := p.mustExist("store", "sessions"); err != nil {
+	if err := p.mustHold(ctx, "session", "store", "sessions"); err != nil {
 		return err
 	}
 	return o.withNewStore(ctx, do)
@@ -113,7 +113,7 @@ func (o *options) withAccounts(ctx context.Context, do func(*account.Accounts) e
 	if err != nil {
 		return err
 	}
-	if err := p.mustExist(o.accountsFlag(), "users"); err != nil {
+	if err := p.mustHold(ctx, "account_user", o.accountsFlag(), "users"); err != nil {
 		return err
 	}
 	return o.withNewAccounts(ctx, do)

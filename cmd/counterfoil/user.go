@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -25,14 +26,14 @@ type userArg struct {
 
 // endSessions ends the sessions of a user who was changed, and prints what was
 // done to him. Sessions in memory are ended by the server that has them, which
-// finds the debt. It finds it, too, where none was found here: --store may not
-// say where the servers keep them.
+// finds the debt. So are those that are not found here: --store may not say where
+// the servers keep them.
 func (o *options) endSessions(ctx context.Context, a *account.Accounts, c account.Cutoff, done string) error {
 	p, err := o.storePlace()
 	if err != nil {
 		return err
 	}
-	if p.kind == inMemory {
+	if p.kind == inMemory || errors.Is(p.mustHold(ctx, "session", "store", "sessions"), errNothing) {
 		_, err := fmt.Printf("%s; a running server ends the sessions within 2 seconds\n", done)
 		return err
 	}
