@@ -32,7 +32,11 @@ func TestAccountPage(t *testing.T) {
 	if news := c.get("/account").body; strings.Contains(news, "That session has ended.") {
 		t.Error("the news is shown twice")
 	}
-	want(t, c.post("/account/sessions/"+id+"/end", c.token("/account")), 404)
+	again := c.post("/account/sessions/"+id+"/end", c.token("/account"))
+	want(t, again, 404)
+	if !strings.Contains(again.body, "had ended before") || !strings.Contains(again.body, "This session") {
+		t.Error("who ends a session that is gone does not see those that he has")
+	}
 	want(t, c.post("/account/sessions/nonsense/end", c.token("/account")), 404)
 
 	mine := decode[map[string]any](t, c.get("/v1/session"))["id"].(string)

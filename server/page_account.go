@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -70,11 +71,15 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.logout(w, r)
 		return
 	}
-	if err := s.sessions.EndOwn(r.Context(), id); err != nil {
+	switch err := s.sessions.EndOwn(r.Context(), id); {
+	case errors.Is(err, counterfoil.ErrNotFound): // the page was old: what lives by now is what counts
+		gone := pages.Problem{Text: "That session had ended before. These are the ones that you have now."}
+		s.showAccount(w, r, http.StatusNotFound, pages.Account{Problem: gone})
+	case err != nil:
 		s.fail(w, r, err)
-		return
+	default:
+		s.toAccount(w, r, "That session has ended.")
 	}
-	s.toAccount(w, r, "That session has ended.")
 }
 
 func (s *Server) endOtherSessions(w http.ResponseWriter, r *http.Request) {
