@@ -516,6 +516,8 @@ func TestPollRespectsItsLimits(t *testing.T) {
 	for why, r := range map[string]PollRequest{
 		"a negative number of events":    {MaxEvents: &minus},
 		"more than 1000 acknowledgments": {Ack: make([]string, maxAcks+1)},
+		"a text that PostgreSQL refuses": {Ack: []string{"\x00"}},
+		"the same in a refusal":          {SetErrs: map[string]PollError{"\x00": {}}},
 	} {
 		if r.Valid() {
 			t.Error(why)

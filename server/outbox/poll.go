@@ -2,6 +2,9 @@ package outbox
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/server/database"
@@ -34,9 +37,12 @@ type PollAnswer struct {
 	MoreAvailable bool              `json:"moreAvailable,omitempty"`
 }
 
-// Valid reports whether the request keeps to its limits: 1000 acknowledgements.
+// Valid reports whether the request keeps to its limits: 1000 acknowledgements, of
+// texts that every database takes.
 func (r *PollRequest) Valid() bool {
-	return len(r.Ack)+len(r.SetErrs) <= maxAcks && (r.MaxEvents == nil || *r.MaxEvents >= 0)
+	ids := slices.AppendSeq(slices.Clone(r.Ack), maps.Keys(r.SetErrs))
+	hasNUL := func(id string) bool { return strings.Contains(id, "\x00") }
+	return len(ids) <= maxAcks && !slices.ContainsFunc(ids, hasNUL) && (r.MaxEvents == nil || *r.MaxEvents >= 0)
 }
 
 // Poll answers a client that fetches its events. What it acknowledges is done
