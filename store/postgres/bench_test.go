@@ -51,9 +51,8 @@ func rowByRow(b *testing.B, s *Store, writers int) {
 	}
 	s.writes = pool
 	s.writer.limit = 1
-	for range writers - 1 {
-		w := &writer{store: s, limit: 1, jobs: s.writer.jobs, slots: make(chan struct{}, 1), closing: s.writer.closing, exited: make(chan struct{})}
-		go w.loop()
+	for range writers - groupsAtOnce {
+		s.writer.loops.Go(s.writer.loop)
 	}
 }
 

@@ -14,23 +14,25 @@ import (
 	"github.com/counterfoil/counterfoil/store"
 )
 
-// hold runs one write that can't go on before release is called, nor can any
-// group begin.
+// hold runs writes that can't go on before release is called, as many as there
+// may be groups, so that none can begin. It returns the outcome of the first.
 func hold(ctx context.Context, s *Store) (ended <-chan error, release func()) {
-	begun, goOn, held := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	for range cap(s.writer.slots) - 1 {
-		s.writer.slots <- struct{}{}
+	goOn, held := make(chan struct{}), make(chan error, groupsAtOnce)
+	for range groupsAtOnce {
+		begun := make(chan struct{})
+		go func() {
+			held <- doWrite(ctx, s, func(*group) error { close(begun); <-goOn; return nil })
+		}()
+		<-begun
 	}
-	go func() {
-		held <- doWrite(ctx, s, func(*group) error { close(begun); <-goOn; return nil })
-	}()
-	<-begun
-	return held, func() {
-		close(goOn)
-		for range cap(s.writer.slots) - 1 {
-			<-s.writer.slots
-		}
-	}
+	return held, func() { close(goOn) }
+}
+
+// waiting tells how many jobs wait for the writer.
+func waiting(s *Store) int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.waiting)
 }
 
 // together starts n writes so that they wait at the same time, in this order,
@@ -41,7 +43,7 @@ func together(t *testing.T, s *Store, n int, write func(i int)) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() { write(i) })
-		for len(s.writer.jobs) <= i {
+		for waiting(s) <= i {
 			time.Sleep(100 * time.Microsecond)
 		}
 	}
@@ -236,12 +238,12 @@ func TestGroupSize(t *testing.T) {
 		{"touches of many sessions", rowSize * touchBatch, 32, 16},
 		{"larger than a group", 2 * maxSize, 2, 1},
 	} {
-		w := &writer{limit: maxJobs, jobs: make(chan *job, c.jobs)}
+		w := &writer{limit: maxJobs}
 		for range c.jobs {
-			w.jobs <- &job{size: c.size}
+			w.waiting = append(w.waiting, &job{size: c.size})
 		}
-		if jobs := w.take(<-w.jobs); len(jobs) != c.want || len(w.jobs) != c.jobs-c.want {
-			t.Errorf("%s: a group of %d, %d wait; want %d of %d in the group", c.name, len(jobs), len(w.jobs), c.want, c.jobs)
+		if jobs := w.take(); len(jobs) != c.want || len(w.waiting) != c.jobs-c.want {
+			t.Errorf("%s: a group of %d, %d wait; want %d of %d in the group", c.name, len(jobs), len(w.waiting), c.want, c.jobs)
 		}
 	}
 }
@@ -256,7 +258,7 @@ func TestContextEnds(t *testing.T) {
 	under, release := hold(ctx, s)
 	waits := make(chan error, 1)
 	go func() { _, err := s.Create(ctx, c); waits <- err }()
-	for len(s.writer.jobs) == 0 {
+	for waiting(s) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
@@ -265,6 +267,9 @@ func TestContextEnds(t *testing.T) {
 	}
 	if err := <-waits; !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrIndeterminate) {
 		t.Errorf("waiting: error %v, want %v", err, context.Canceled)
+	}
+	if n := waiting(s); n > 0 {
+		t.Errorf("%d jobs wait whose callers have given up", n)
 	}
 	release()
 	mustCreate(t, s, login(1)) // whatever was waiting has had its turn now

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,19 +28,18 @@ const attempts = 5
 // next is collected and decided.
 const groupsAtOnce = 2
 
-// A writer is the goroutine that makes a store's writes to sessions. It commits
-// those that come at the same time together: a commit costs a write to the disk,
-// or to a standby, however much it holds.
+// A writer makes a store's writes to sessions, by a goroutine for each group that
+// may be under way. It commits those that come at the same time together: a commit
+// costs a write to the disk, or to a standby, however much it holds.
 type writer struct {
 	store *Store
 	limit int // of the jobs in a group
+	loops sync.WaitGroup
 
-	jobs    chan *job
-	slots   chan struct{}  // holds one for each group under way
-	groups  sync.WaitGroup // that are being written
-	closing chan struct{}  // closed: take no more jobs
-	exited  chan struct{}  // closed: no job is answered any more
-	stopped sync.Once
+	mu      sync.Mutex
+	more    *sync.Cond // a job waits, or none is to come
+	waiting []*job
+	closed  bool // takes no more jobs
 }
 
 // An operation is a write to sessions.
@@ -68,15 +68,11 @@ type job struct {
 }
 
 func startWriter(s *Store) *writer {
-	w := &writer{
-		store:   s,
-		limit:   maxJobs,
-		jobs:    make(chan *job, maxJobs),
-		slots:   make(chan struct{}, groupsAtOnce),
-		closing: make(chan struct{}),
-		exited:  make(chan struct{}),
+	w := &writer{store: s, limit: maxJobs}
+	w.more = sync.NewCond(&w.mu)
+	for range groupsAtOnce {
+		w.loops.Go(w.loop)
 	}
-	go w.loop()
 	return w
 }
 
@@ -100,74 +96,92 @@ func (w *writer) submit(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case <-w.closing:
-		return errClosed
-	default:
-	}
-	select {
-	case w.jobs <- j:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.closing:
+	if !w.queue(j) {
 		return errClosed
 	}
-	var why error
 	select {
 	case <-j.done:
 		return j.err
 	case <-ctx.Done():
-		why = ctx.Err()
-	case <-w.exited:
-		why = errClosed
 	}
 	if j.taken.CompareAndSwap(false, true) {
-		return why // it was not begun, and will not be
+		w.forget(j)
+		return ctx.Err() // it was not begun, and will not be
 	}
 	select {
 	case <-j.done:
 		return j.err
 	default:
-		return fmt.Errorf("%w: %w", store.ErrIndeterminate, why)
+		return fmt.Errorf("%w: %w", store.ErrIndeterminate, ctx.Err())
+	}
+}
+
+// queue reports whether the job will be answered: the writer is not closed.
+func (w *writer) queue(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.waiting = append(w.waiting, j)
+	w.more.Signal()
+	return true
+}
+
+// forget leaves out a job whose caller has given up, if it still waits.
+func (w *writer) forget(j *job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.Index(w.waiting, j); i >= 0 {
+		w.waiting = slices.Delete(w.waiting, i, i+1)
 	}
 }
 
 // stop ends the writer after the jobs that wait.
 func (w *writer) stop() {
-	w.stopped.Do(func() { close(w.closing) })
-	<-w.exited
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.more.Broadcast()
+	w.loops.Wait()
 }
 
 func (w *writer) loop() {
-	defer close(w.exited)
-	defer w.groups.Wait()
-	for {
-		w.slots <- struct{}{}
-		first := w.first()
-		if first == nil {
-			return
-		}
-		jobs := w.take(first)
-		w.groups.Go(func() {
-			defer func() { <-w.slots }()
+	for w.await() {
+		// Those who have just been answered may be about to write again: with
+		// them the group is larger.
+		runtime.Gosched()
+		if jobs := w.take(); len(jobs) > 0 {
 			w.answer(jobs, w.commit(jobs))
-		})
+		}
 	}
 }
 
-// first waits for a job. It returns nil when none is to come.
-func (w *writer) first() *job {
-	select {
-	case j := <-w.jobs:
-		return j
-	default:
+// await waits for a job. It reports false when none is to come.
+func (w *writer) await() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.waiting) == 0 && !w.closed {
+		w.more.Wait()
 	}
-	select {
-	case j := <-w.jobs:
-		return j
-	case <-w.closing:
-		return nil
+	return len(w.waiting) > 0
+}
+
+// take returns the jobs that wait, as far as a group goes: none where another
+// goroutine has taken them.
+func (w *writer) take() []*job {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, size := 0, 0
+	for n < min(len(w.waiting), w.limit) && size < maxSize {
+		size += w.waiting[n].size
+		n++
 	}
+	group := w.waiting[:n:n]
+	if w.waiting = w.waiting[n:]; len(w.waiting) == 0 {
+		w.waiting = nil // else it would keep the answers in memory
+	}
+	return group
 }
 
 // answer tells every job the outcome of the group.
@@ -181,24 +195,6 @@ func (w *writer) answer(jobs []*job, err error) {
 			j.answer(w.store, err)
 		}
 	}
-}
-
-// take returns the first job and those that wait behind it, as far as a group
-// goes.
-func (w *writer) take(first *job) []*job {
-	// Those who have just been answered may be about to write again: with them
-	// the group is larger.
-	runtime.Gosched()
-	jobs, size := []*job{first}, first.size
-	for len(jobs) < w.limit && size < maxSize {
-		select {
-		case j := <-w.jobs:
-			jobs, size = append(jobs, j), size+j.size
-		default:
-			return jobs
-		}
-	}
-	return jobs
 }
 
 // commit writes what the jobs decide. Where a write of another node has got in
