@@ -25,6 +25,7 @@ import (
 
 // needs are what the operations of a group are about.
 type needs struct {
+	again     bool               // the server has undone the group before
 	everybody bool               // the epoch changes
 	planned   bool               // statements that are planned each time
 	log       bool               // the head is locked, to see what the log holds
@@ -33,6 +34,14 @@ type needs struct {
 	values    map[store.SID]bool // the versions of whose values are read
 	refresh   map[store.SID]bool // that are read whole, with their refresh tokens
 	entries   map[store.SID]bool // sessions that are looked for in the log
+}
+
+// newSession is for an id that nobody has yet, or else the insertion fails: only then
+// is it looked for, when the group is tried again.
+func (n *needs) newSession(id store.SID) {
+	if n.again {
+		n.session(id)
+	}
 }
 
 func (n *needs) session(id store.SID) { put(&n.ids, id, true) }
@@ -98,8 +107,8 @@ func (g *group) add(r *row) {
 }
 
 // attempt writes what the jobs decide, in one transaction.
-func (s *Store) attempt(ctx context.Context, jobs []*job) error {
-	n := &needs{}
+func (s *Store) attempt(ctx context.Context, jobs []*job, again bool) error {
+	n := &needs{again: again}
 	for _, j := range jobs {
 		j.needs(n)
 	}

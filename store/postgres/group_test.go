@@ -225,6 +225,44 @@ func TestGroupFailure(t *testing.T) {
 	}
 }
 
+// An id that exists, which a group finds when it inserts it, is its caller's error
+// alone: the others are committed together all the same.
+func TestGroupOfExistingID(t *testing.T) {
+	url := servers.Postgres(t)
+	s := openAt(t, url, Config{})
+	c := connect(t, url)
+	again := login(0)
+	ended := mustCreate(t, s, again)
+	if _, err := s.EndAll(t.Context(), time.Hour); err != nil { // its row stays
+		t.Fatal(err)
+	}
+	taken := login(1)
+	mustCreate(t, s, taken)
+	errs := make([]error, 20)
+	before := transactions(t, c)
+	together(t, s, len(errs), func(i int) {
+		switch i {
+		case 7:
+			_, errs[i] = s.Create(t.Context(), taken)
+		case 8:
+			_, errs[i] = s.Create(t.Context(), again)
+		default:
+			_, errs[i] = s.Create(t.Context(), login(i))
+		}
+	})
+	if n := transactions(t, c) - before; n > 3 { // one that is undone, one that is not, and the count
+		t.Errorf("20 writes at once took %d transactions", n)
+	}
+	for i, err := range errs {
+		if i == 7 && !errors.Is(err, store.ErrConflict) || i != 7 && err != nil {
+			t.Errorf("operation %d: error %v", i, err)
+		}
+	}
+	if _, err := s.Find(t.Context(), ended); err != nil {
+		t.Errorf("the id of a session that EndAll had ended, used again: %v", err)
+	}
+}
+
 // A group holds locks while it is written: it ends with the job that makes it
 // too large, and those behind that wait for the next one.
 func TestGroupSize(t *testing.T) {

@@ -136,7 +136,7 @@ func (s *Store) Create(ctx context.Context, c store.Creation) (store.Session, er
 // So an EndUser that comes later sees the new session, also one that only takes
 // another's place; and after an earlier one the generation is another.
 func (n *needs) creation(c store.Creation) {
-	n.session(c.Session.ID)
+	n.newSession(c.Session.ID)
 	if !c.Replaces.IsZero() {
 		n.session(c.Replaces)
 	}

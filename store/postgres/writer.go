@@ -203,7 +203,7 @@ func (w *writer) commit(jobs []*job) error {
 	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		err := w.store.attempt(ctx, jobs)
+		err := w.store.attempt(ctx, jobs, attempt > 1)
 		if attempt == attempts || !hasCode(err, serializationFailure, deadlockDetected, uniqueViolation) {
 			return err
 		}
