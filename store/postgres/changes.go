@@ -108,7 +108,7 @@ func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
 		}
 	}
 	if len(from) > 0 {
-		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
+		b.Queue(s.sql(`INSERT INTO cf.session_values (sid, version, data)
 			SELECT new, 1, (SELECT data FROM cf.session_values WHERE sid = old) FROM unnest($1::uuid[], $2::uuid[]) t (old, new)`), from, to)
 	}
 	if len(g.removed) == 0 {
@@ -133,7 +133,7 @@ func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
 			withValues, values = append(withValues, uuid(i.session.ID)), append(values, i.values)
 		}
 	}
-	b.Queue(s.schema.sql(`
+	b.Queue(s.sql(`
 		WITH added AS (
 			INSERT INTO cf.session (sid, lineage, epoch, created, auth_time, last_seen, idle, deadline,
 				persistent, secret, user_id, name, methods, user_agent, address, family, current)
@@ -184,7 +184,7 @@ func (s *Store) writeSaves(b *pgx.Batch, g *group) {
 		}
 	}
 	if len(ids) > 0 {
-		b.Queue(s.schema.sql(`INSERT INTO cf.session_values (sid, version, data)
+		b.Queue(s.sql(`INSERT INTO cf.session_values (sid, version, data)
 			SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bytea[])
 			ON CONFLICT (sid) DO UPDATE SET version = EXCLUDED.version, data = EXCLUDED.data`), ids, versions, data)
 	}
@@ -197,7 +197,7 @@ func (s *Store) writeTouches(b *pgx.Batch, g *group) {
 		ids, at = append(ids, uuid(id)), append(at, number(t))
 	}
 	if len(ids) > 0 {
-		b.Queue(s.schema.sql(`UPDATE cf.session SET last_seen = at FROM unnest($1::uuid[], $2::bigint[]) t (id, at)
+		b.Queue(s.sql(`UPDATE cf.session SET last_seen = at FROM unnest($1::uuid[], $2::bigint[]) t (id, at)
 			WHERE sid = id AND last_seen < at`), ids, at)
 	}
 }
@@ -215,7 +215,7 @@ func (s *Store) writeRotations(b *pgx.Batch, g *group) {
 		current, previous, sealed = append(current, f.current[:]), append(previous, f.previous[:]), append(sealed, f.sealed[:])
 	}
 	if len(ids) > 0 {
-		b.Queue(s.schema.sql(`UPDATE cf.session SET last_seen = greatest(last_seen, t.seen),
+		b.Queue(s.sql(`UPDATE cf.session SET last_seen = greatest(last_seen, t.seen),
 				current = t.current, previous = t.previous, sealed = t.sealed, rotated = t.rotated
 			FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[])
 				t (id, seen, rotated, current, previous, sealed)
@@ -230,11 +230,11 @@ func (s *Store) writeGenerations(b *pgx.Batch, g *group) {
 		users, ended = append(users, blob(user)), append(ended, number(g.generations[user]))
 	}
 	if len(users) > 0 {
-		b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all) SELECT * FROM unnest($1::bytea[], $2::bigint[])
+		b.Queue(s.sql(`INSERT INTO cf.generation (user_id, ended_all) SELECT * FROM unnest($1::bytea[], $2::bigint[])
 			ON CONFLICT (user_id) DO UPDATE SET ended_all = EXCLUDED.ended_all`), users, ended)
 	}
 	if g.epoch != g.found {
-		b.Queue(s.schema.sql(`UPDATE cf.epoch SET epoch = $1 WHERE one`), g.epoch)
+		b.Queue(s.sql(`UPDATE cf.epoch SET epoch = $1 WHERE one`), g.epoch)
 	}
 }
 
@@ -252,7 +252,7 @@ func (s *Store) writeHead(b *pgx.Batch, g *group, head *store.Cursor) {
 		return err
 	}
 	if n == 0 {
-		b.Queue(s.schema.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` WHERE one RETURNING pos, id, clock`), s.clock.Floor()).QueryRow(scan)
+		b.Queue(s.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` WHERE one RETURNING pos, id, clock`), s.clock.Floor()).QueryRow(scan)
 		return
 	}
 	// Rounded up: no entry may expire before its time.
@@ -271,7 +271,7 @@ func (s *Store) writeHead(b *pgx.Batch, g *group, head *store.Cursor) {
 		}
 		return number(e.expires.Add(up).UnixMilli())
 	})
-	b.Queue(s.schema.sql(`
+	b.Queue(s.sql(`
 		WITH head AS (
 			UPDATE cf.head SET pos = pos + $2, id = $3, clock = `+writeNow+` WHERE one RETURNING pos, id, clock
 		), appended AS (

@@ -13,7 +13,7 @@ import (
 // Document implements [store.Store].
 func (s *Store) Document(ctx context.Context, name string) (data []byte, version uint64, err error) {
 	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(`SELECT version, data FROM cf.document WHERE name = $1`), []byte(name)).QueryRow(func(r pgx.Row) error {
+		b.Queue(s.sql(`SELECT version, data FROM cf.document WHERE name = $1`), []byte(name)).QueryRow(func(r pgx.Row) error {
 			var n int64
 			err := r.Scan(&n, &data)
 			version = uint64(n)
@@ -35,11 +35,11 @@ func (s *Store) SwapDocument(ctx context.Context, name string, version uint64, d
 	var written int
 	err := s.direct(ctx, func(b *pgx.Batch) {
 		if version == 0 {
-			changed(b.Queue(s.schema.sql(`INSERT INTO cf.document (name, version, data) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING`),
+			changed(b.Queue(s.sql(`INSERT INTO cf.document (name, version, data) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING`),
 				[]byte(name), data), &written)
 			return
 		}
-		changed(b.Queue(s.schema.sql(`UPDATE cf.document SET version = version + 1, data = $2 WHERE name = $1 AND version = $3`),
+		changed(b.Queue(s.sql(`UPDATE cf.document SET version = version + 1, data = $2 WHERE name = $1 AND version = $3`),
 			[]byte(name), data, int64(version)), &written)
 	})
 	if err == nil && written == 0 {

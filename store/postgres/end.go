@@ -82,7 +82,7 @@ func (g *group) endEach(retain time.Duration, rows ...*row) (count int) {
 // Generation implements [store.Store].
 func (s *Store) Generation(ctx context.Context, user string) (generation uint64, err error) {
 	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(`SELECT 1 + epoch + coalesce((SELECT ended_all FROM cf.generation WHERE user_id = $1), 0) FROM cf.epoch`), []byte(user)).
+		b.Queue(s.sql(`SELECT 1 + epoch + coalesce((SELECT ended_all FROM cf.generation WHERE user_id = $1), 0) FROM cf.epoch`), []byte(user)).
 			QueryRow(func(r pgx.Row) error {
 				var n int64
 				err := r.Scan(&n)

@@ -50,9 +50,9 @@ func (n *needs) user(user string, withSessions bool) {
 	put(&n.users, user, withSessions || n.users[user])
 }
 
-func put[K comparable](m *map[K]bool, k K, v bool) {
+func put[K comparable, V any](m *map[K]V, k K, v V) {
 	if *m == nil {
-		*m = map[K]bool{}
+		*m = map[K]V{}
 	}
 	(*m)[k] = v
 }
@@ -163,9 +163,9 @@ func newGroup() *group {
 
 func (s *Store) queueLocks(b *pgx.Batch, n *needs, g *group) {
 	if n.everybody {
-		b.Queue(s.schema.sql(`LOCK TABLE cf.epoch IN EXCLUSIVE MODE`))
+		b.Queue(s.sql(`LOCK TABLE cf.epoch IN EXCLUSIVE MODE`))
 	} else {
-		b.Queue(s.schema.sql(`LOCK TABLE cf.epoch IN ROW SHARE MODE`))
+		b.Queue(s.sql(`LOCK TABLE cf.epoch IN ROW SHARE MODE`))
 	}
 	s.lockUsers(b, n, g)
 	s.lockSessions(b, n, g)
@@ -192,9 +192,9 @@ func (s *Store) lockUsers(b *pgx.Batch, n *needs, g *group) {
 		users = append(users, []byte(user))
 	}
 	slices.SortFunc(users, bytes.Compare)
-	b.Queue(s.schema.sql(`INSERT INTO cf.generation (user_id, ended_all)
+	b.Queue(s.sql(`INSERT INTO cf.generation (user_id, ended_all)
 		SELECT u, 0 FROM unnest($1::bytea[]) u ON CONFLICT DO NOTHING`), users)
-	each(b.Queue(s.schema.sql(lockUsers), users), func(rows pgx.Rows) error {
+	each(b.Queue(s.sql(lockUsers), users), func(rows pgx.Rows) error {
 		var user []byte
 		var ended int64
 		err := rows.Scan(&user, &ended)
@@ -240,7 +240,7 @@ func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
 	if len(whole) > 0 {
 		sql, args = lockTheirs, append(args, whole)
 	}
-	each(b.Queue(s.schema.sql(sql), args...), func(rows pgx.Rows) error {
+	each(b.Queue(s.sql(sql), args...), func(rows pgx.Rows) error {
 		r := &row{version: 1}
 		var user []byte
 		err := rows.Scan((*[16]byte)(&r.id), &user, &r.epoch, &r.created, &r.expires)
@@ -253,7 +253,7 @@ func (s *Store) lockSessions(b *pgx.Batch, n *needs, g *group) {
 // readMore reads what some operations need of sessions that are locked.
 func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 	if len(n.values) > 0 {
-		each(b.Queue(s.schema.sql(`SELECT sid, version FROM cf.session_values WHERE sid = ANY ($1::uuid[])`), uuids(n.values)), func(rows pgx.Rows) error {
+		each(b.Queue(s.sql(`SELECT sid, version FROM cf.session_values WHERE sid = ANY ($1::uuid[])`), uuids(n.values)), func(rows pgx.Rows) error {
 			var id [16]byte
 			var version int64
 			err := rows.Scan(&id, &version)
@@ -264,7 +264,7 @@ func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 		})
 	}
 	if len(n.refresh) > 0 {
-		each(b.Queue(s.schema.sql(`SELECT `+sessionColumns+`, `+refreshColumns+` FROM cf.session
+		each(b.Queue(s.sql(`SELECT `+sessionColumns+`, `+refreshColumns+` FROM cf.session
 			WHERE sid = ANY ($1::uuid[]) AND family IS NOT NULL`), uuids(n.refresh)), func(rows pgx.Rows) error {
 			session, f, err := scanRefresh(rows)
 			if r := g.sessions[session.ID]; r != nil {
@@ -278,8 +278,8 @@ func (s *Store) readMore(b *pgx.Batch, n *needs, g *group) {
 // readLog locks the head, and looks for sessions in the log. What has expired the
 // log no longer holds.
 func (s *Store) readLog(b *pgx.Batch, n *needs, g *group) {
-	b.Queue(s.schema.sql(`SELECT FROM cf.head FOR UPDATE`))
-	each(b.Queue(s.schema.sql(`SELECT kind, sid FROM cf.head, cf.ended WHERE sid = ANY ($2::uuid[]) AND expires > `+writeNow),
+	b.Queue(s.sql(`SELECT FROM cf.head FOR UPDATE`))
+	each(b.Queue(s.sql(`SELECT kind, sid FROM cf.head, cf.ended WHERE sid = ANY ($2::uuid[]) AND expires > `+writeNow),
 		s.clock.Floor(), uuids(n.entries)), func(rows pgx.Rows) error {
 		var kind int16
 		var id [16]byte

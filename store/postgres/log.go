@@ -46,7 +46,7 @@ func (s *Store) Snapshot(ctx context.Context) (news store.News, err error) {
 
 // queueHead reads the head and the store's time.
 func (s *Store) queueHead(b *pgx.Batch, news *store.News) {
-	b.Queue(s.schema.sql(`SELECT pos, id, `+readNow+` FROM cf.head`), s.clock.Floor()).QueryRow(s.scanNews(news))
+	b.Queue(s.sql(`SELECT pos, id, `+readNow+` FROM cf.head`), s.clock.Floor()).QueryRow(s.scanNews(news))
 }
 
 // scanNews reads a row of a head and the store's time.
@@ -67,7 +67,7 @@ const knownCursor = `(SELECT base_pos = $1 AND base_id = $2 OR base_pos < $1
 // queueTail reads the log after the cursor, if it is one of this log. The head
 // was read in the same transaction.
 func (s *Store) queueTail(b *pgx.Batch, news *store.News, after store.Cursor, limit int) {
-	b.Queue(s.schema.sql(`SELECT `+knownCursor), int64(after.Pos), after.ID).QueryRow(func(r pgx.Row) error {
+	b.Queue(s.sql(`SELECT `+knownCursor), int64(after.Pos), after.ID).QueryRow(func(r pgx.Row) error {
 		var known bool
 		err := r.Scan(&known)
 		if err == nil && !known {
@@ -80,7 +80,7 @@ func (s *Store) queueTail(b *pgx.Batch, news *store.News, after store.Cursor, li
 }
 
 func (s *Store) queueEntries(b *pgx.Batch, news *store.News, sql string, args ...any) {
-	each(b.Queue(s.schema.sql(sql), args...), func(rows pgx.Rows) error {
+	each(b.Queue(s.sql(sql), args...), func(rows pgx.Rows) error {
 		var e store.Entry
 		var pos, expires int64
 		var kind int16

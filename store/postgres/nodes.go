@@ -22,7 +22,7 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.News, error) {
 	var news store.News
 	recorded := 1
 	err := s.direct(ctx, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` RETURNING pos, id, clock`), s.clock.Floor()).
+		b.Queue(s.sql(`UPDATE cf.head SET beat = beat + 1, clock = `+writeNow+` RETURNING pos, id, clock`), s.clock.Floor()).
 			QueryRow(s.scanNews(&news))
 		if beat.Node != (store.NodeID{}) {
 			s.record(b, beat, &recorded)
@@ -41,7 +41,7 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.News, error) {
 // record puts a node on record, if its cursor is known and there is room. What
 // it was promised before stays promised.
 func (s *Store) record(b *pgx.Batch, beat store.Beat, recorded *int) {
-	changed(b.Queue(s.schema.sql(`INSERT INTO cf.node (node, acked, until)
+	changed(b.Queue(s.sql(`INSERT INTO cf.node (node, acked, until)
 		SELECT $3, $4, clock + $5 FROM cf.head
 		WHERE `+knownCursor+` AND (EXISTS (SELECT FROM cf.node WHERE node = $3)
 			OR (SELECT count(*) FROM cf.node WHERE until > clock) < $6)
@@ -57,7 +57,7 @@ func (s *Store) Holders(ctx context.Context) (holders []store.Holder, now time.T
 	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
 		holders = nil
 		s.queueHead(b, &news)
-		each(b.Queue(s.schema.sql(`SELECT node, acked, until FROM cf.node WHERE until > (SELECT `+readNow+` FROM cf.head)`), s.clock.Floor()),
+		each(b.Queue(s.sql(`SELECT node, acked, until FROM cf.node WHERE until > (SELECT `+readNow+` FROM cf.head)`), s.clock.Floor()),
 			func(rows pgx.Rows) error {
 				var h store.Holder
 				var acked, until int64

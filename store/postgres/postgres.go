@@ -80,13 +80,14 @@ const writers = groupsAtOnce + 3
 // A Store keeps sessions in a PostgreSQL database. It is safe for concurrent use
 // and implements [store.Store].
 type Store struct {
-	schema  schema
-	timeout time.Duration
-	clock   clock
-	reads   *pgxpool.Pool
-	writes  *pgxpool.Pool
-	listen  *pgx.ConnConfig
-	writer  *writer
+	schema     schema
+	statements statements
+	timeout    time.Duration
+	clock      clock
+	reads      *pgxpool.Pool
+	writes     *pgxpool.Pool
+	listen     *pgx.ConnConfig
+	writer     *writer
 
 	sessions *lookup[store.Session]
 	values   *lookup[versioned]

@@ -23,7 +23,7 @@ func (s *Store) Purge(ctx context.Context, limit int) (int, error) {
 		return sessions + entries, err
 	}
 	return sessions + entries, s.direct(ctx, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(`DELETE FROM cf.node WHERE until <= (SELECT `+writeNow+` FROM cf.head)`), s.clock.Floor())
+		b.Queue(s.sql(`DELETE FROM cf.node WHERE until <= (SELECT `+writeNow+` FROM cf.head)`), s.clock.Floor())
 	})
 }
 
@@ -42,7 +42,7 @@ func (s *Store) purge(ctx context.Context, limit int, batch func(ctx context.Con
 
 func (s *Store) purgeSessions(ctx context.Context, limit int) (n int, err error) {
 	err = s.direct(ctx, func(b *pgx.Batch) {
-		changed(b.Queue(s.schema.sql(`
+		changed(b.Queue(s.sql(`
 			WITH gone AS MATERIALIZED (
 				SELECT sid FROM cf.session
 				WHERE (epoch, expires) <= ((SELECT epoch FROM cf.epoch), (SELECT `+writeNow+` FROM cf.head))
@@ -58,8 +58,8 @@ func (s *Store) purgeSessions(ctx context.Context, limit int) (n int, err error)
 // purgeLog locks the head first: no two nodes prune at once.
 func (s *Store) purgeLog(ctx context.Context, limit int) (n int, err error) {
 	err = s.direct(ctx, func(b *pgx.Batch) {
-		b.Queue(s.schema.sql(`SELECT FROM cf.head FOR UPDATE`))
-		b.Queue(s.schema.sql(`
+		b.Queue(s.sql(`SELECT FROM cf.head FOR UPDATE`))
+		b.Queue(s.sql(`
 			WITH front AS MATERIALIZED (
 				SELECT pos, id, expires > (SELECT `+writeNow+` FROM cf.head) AS live FROM cf.ended ORDER BY pos LIMIT $2
 			), last AS MATERIALIZED (
@@ -67,7 +67,7 @@ func (s *Store) purgeLog(ctx context.Context, limit int) (n int, err error) {
 				ORDER BY pos DESC LIMIT 1
 			)
 			UPDATE cf.head SET base_pos = last.pos, base_id = last.id FROM last`), s.clock.Floor(), limit)
-		changed(b.Queue(s.schema.sql(`DELETE FROM cf.ended WHERE pos <= (SELECT base_pos FROM cf.head)`)), &n)
+		changed(b.Queue(s.sql(`DELETE FROM cf.ended WHERE pos <= (SELECT base_pos FROM cf.head)`)), &n)
 	})
 	return n, err
 }

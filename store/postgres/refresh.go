@@ -77,7 +77,7 @@ func (g *group) rotate(r store.Rotation) (out store.Rotated, err error) {
 func (s *Store) FindRefresh(ctx context.Context, r store.Rotation) (found store.Session, err error) {
 	var known refresh
 	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
-		sql := s.schema.sql(`SELECT ` + sessionColumns + `, ` + refreshColumns + `, ` + readNow + fromLive + ` AND sid = $2 AND family IS NOT NULL`)
+		sql := s.sql(`SELECT ` + sessionColumns + `, ` + refreshColumns + `, ` + readNow + fromLive + ` AND sid = $2 AND family IS NOT NULL`)
 		b.Queue(sql, s.clock.Floor(), [16]byte(r.ID)).QueryRow(func(row pgx.Row) error {
 			var now int64
 			var err error

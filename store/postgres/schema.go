@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -32,6 +33,28 @@ func newSchema(name string) (schema, error) {
 // sql puts the name of the schema into a statement.
 func (s schema) sql(statement string) string {
 	return strings.ReplaceAll(statement, "cf.", s.quoted()+".")
+}
+
+// statements are those that a store has used, with the name of its schema in them.
+type statements struct {
+	mu    sync.RWMutex
+	named map[string]string
+}
+
+// sql puts the name of the schema into one of the code's statements, once: they are
+// long, and a group has several.
+func (s *Store) sql(statement string) string {
+	s.statements.mu.RLock()
+	named, ok := s.statements.named[statement]
+	s.statements.mu.RUnlock()
+	if ok {
+		return named
+	}
+	named = s.schema.sql(statement)
+	s.statements.mu.Lock()
+	defer s.statements.mu.Unlock()
+	put(&s.statements.named, statement, named)
+	return named
 }
 
 func (s schema) quoted() string { return pgx.Identifier{string(s)}.Sanitize() }

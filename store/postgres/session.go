@@ -91,7 +91,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (found []store.Session,
 	}
 	err = s.read(ctx, s.timeout, func(b *pgx.Batch) {
 		found = nil
-		each(b.Queue(s.schema.sql(sql), args...), func(rows pgx.Rows) error {
+		each(b.Queue(s.sql(sql), args...), func(rows pgx.Rows) error {
 			session, err := s.scanLive(rows)
 			found = append(found, session)
 			return err
