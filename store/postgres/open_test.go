@@ -113,7 +113,7 @@ func TestGivenSchema(t *testing.T) {
 }
 
 // commitSetting returns synchronous_commit as it is in our transactions.
-func commitSetting(t *testing.T, s *Store, ofRole string) (setting string) {
+func commitSetting(t *testing.T, s *Store, ofRole string) string {
 	t.Helper()
 	c, err := s.writes.Acquire(t.Context())
 	if err != nil {
@@ -123,14 +123,60 @@ func commitSetting(t *testing.T, s *Store, ofRole string) (setting string) {
 	mustExec(t, c.Conn(), `SET synchronous_commit = `+ofRole)
 	b := &pgx.Batch{}
 	s.queueBegin(b, false)
+	s.queueLocks(b, &needs{}, newGroup())
 	if err := c.SendBatch(t.Context(), b).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&setting); err != nil {
+	defer undo(t.Context(), c.Conn())
+	return show(t, c.Conn(), "synchronous_commit")
+}
+
+func show(t *testing.T, c *pgx.Conn, setting string) (value string) {
+	t.Helper()
+	if err := c.QueryRow(t.Context(), `SHOW `+setting).Scan(&value); err != nil {
 		t.Fatal(err)
 	}
-	undo(t.Context(), c.Conn())
-	return setting
+	return value
+}
+
+// What our transactions rely on holds whatever the operator has set, also after
+// the connection was made, and also where the server's session is not ours. What
+// he sets beyond that holds from then on.
+func TestWriteSettings(t *testing.T) {
+	server := servers.StartPostgres(t, nil)
+	direct := server.Database()
+	mustExec(t, connect(t, direct), `ALTER ROLE postgres SET lock_timeout = '1h'`)
+	for name, s := range map[string]*Store{
+		"direct":         openAt(t, direct, Config{}),
+		"through pooler": openAt(t, servers.PgBouncer(t, direct, 4), Config{}),
+	} {
+		mustCreate(t, s, login(0)) // connects
+		check := func(planned bool, want map[string]string) {
+			t.Helper()
+			c, _, err := s.lock(t.Context(), &needs{planned: planned})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Release()
+			defer undo(t.Context(), c.Conn())
+			for setting, want := range want {
+				if got := show(t, c.Conn(), setting); got != want {
+					t.Errorf("%s, planned %t: %s is %s, want %s", name, planned, setting, got, want)
+				}
+			}
+		}
+		for setting, value := range map[string]string{"synchronous_commit": "off", "lock_timeout": "0",
+			"idle_in_transaction_session_timeout": "0", "enable_seqscan": "on", "plan_cache_mode": "auto"} {
+			server.Set(setting, value)
+		}
+		waits := map[string]string{"synchronous_commit": "on", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "5s", "jit": "off"}
+		check(false, waits)
+		check(true, waits)
+		check(false, map[string]string{"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"})
+		check(true, map[string]string{"enable_seqscan": "on", "plan_cache_mode": "force_custom_plan"})
+		server.Set("synchronous_commit", "remote_apply")
+		check(false, map[string]string{"synchronous_commit": "remote_apply"})
+	}
 }
 
 // Settings with which a crash can undo logouts are warned of in clear words.

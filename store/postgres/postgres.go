@@ -83,6 +83,7 @@ type Store struct {
 	schema     schema
 	statements statements
 	timeout    time.Duration
+	settled    bool // the connections that write have their settings for good
 	clock      clock
 	reads      *pgxpool.Pool
 	writes     *pgxpool.Pool
@@ -142,10 +143,11 @@ func open(ctx context.Context, url string, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.settled = direct
 	if s.reads, err = newPool(url, config, direct, config.Readers, keptPlans); err != nil {
 		return nil, err
 	}
-	if s.writes, err = newPool(url, config, direct, writers, nil); err != nil {
+	if s.writes, err = newPool(url, config, direct, writers, writeSettings(s.timeout)); err != nil {
 		s.reads.Close()
 		return nil, err
 	}

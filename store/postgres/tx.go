@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,30 +43,43 @@ func (s *Store) tryTransaction(ctx context.Context, planned bool, fill func(*pgx
 	return c, nil
 }
 
-// queueBegin begins a transaction. The settings are made for it only: behind
-// PgBouncer the server's session is not ours.
+// writeSettings are what holds in every transaction that writes.
 //
-//   - It is not acknowledged before it is on the disk, and, where the server
-//     has synchronous standbys, on theirs.
 //   - While it waits for locks that another node holds it gives up after a while.
 //   - If this process is stopped while it holds locks, others don't wait for
 //     long.
-//   - Planned statements are planned each time, for the tables as they are. The
-//     others the server plans once, perhaps while the tables are empty: they are
-//     written so that this can only lead to an index, since no table may be read
-//     whole.
-func (s *Store) queueBegin(b *pgx.Batch, planned bool) {
+//   - The server plans its statements once, perhaps while the tables are empty:
+//     see keptPlans.
+func writeSettings(timeout time.Duration) map[string]string {
 	setting := func(d time.Duration) string { return fmt.Sprintf("%dms", max(d.Milliseconds(), 1)) }
-	plans, whole := "force_generic_plan", "off"
-	if planned {
-		plans, whole = "force_custom_plan", "on"
-	}
+	settings := maps.Clone(keptPlans)
+	settings["lock_timeout"] = setting(timeout / 5)
+	settings["idle_in_transaction_session_timeout"] = setting(timeout / 2)
+	return settings
+}
+
+// durable has the transaction acknowledged when it is on the disk, and, where the
+// server has synchronous standbys, on theirs. It is for the transaction only, so
+// that what the operator sets meanwhile holds where it asks for more.
+const durable = `set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+	THEN 'on' ELSE current_setting('synchronous_commit') END, true)`
+
+// queueBegin begins a transaction. Behind PgBouncer the server's session is not
+// ours, and the settings are made for the transaction only. Elsewhere the session
+// has them already, and queueLocks makes the transaction durable. Planned
+// statements are planned each time, for the tables as they are.
+func (s *Store) queueBegin(b *pgx.Batch, planned bool) {
 	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`)
-	b.Queue(`SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-			THEN 'on' ELSE current_setting('synchronous_commit') END, true),
-		set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true),
-		set_config('plan_cache_mode', $3, true), set_config('enable_seqscan', $4, true), set_config('jit', 'off', true)`,
-		setting(s.timeout/5), setting(s.timeout/2), plans, whole)
+	if s.settled && !planned {
+		return
+	}
+	settings := writeSettings(s.timeout)
+	if planned {
+		settings["plan_cache_mode"], settings["enable_seqscan"] = "force_custom_plan", "on"
+	}
+	b.Queue(`SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true),
+		set_config('plan_cache_mode', $3, true), set_config('enable_seqscan', $4, true), set_config('jit', 'off', true), `+durable,
+		settings["lock_timeout"], settings["idle_in_transaction_session_timeout"], settings["plan_cache_mode"], settings["enable_seqscan"])
 }
 
 // commit sends the last statements of a transaction, and the commit.
