@@ -115,8 +115,8 @@ func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
 		return
 	}
 	removed := columnOf(g.removed, uuid)
-	b.Queue(s.schema.sql(`DELETE FROM cf.session_values WHERE sid = ANY ($1::uuid[])`), removed)
-	b.Queue(s.schema.sql(`DELETE FROM cf.session WHERE sid = ANY ($1::uuid[])`), removed)
+	b.Queue(s.sql(`WITH their_values AS (DELETE FROM cf.session_values WHERE sid = ANY ($1::uuid[]))
+		DELETE FROM cf.session WHERE sid = ANY ($1::uuid[])`), removed)
 }
 
 // writeInsertions: arrays side by side in a SELECT are gone through at once,
