@@ -119,8 +119,8 @@ func (s *Store) writeRemovals(b *pgx.Batch, g *group) {
 		DELETE FROM cf.session WHERE sid = ANY ($1::uuid[])`), removed)
 }
 
-// writeInsertions: arrays side by side in a SELECT are gone through at once,
-// while each in a FROM would first be written to a table of its own.
+// writeInsertions: all are created now. Arrays side by side in a SELECT are gone
+// through at once, while each in a FROM would first be written to a table of its own.
 func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
 	all := g.insertions
 	if len(all) == 0 {
@@ -137,20 +137,19 @@ func (s *Store) writeInsertions(b *pgx.Batch, g *group) {
 		WITH added AS (
 			INSERT INTO cf.session (sid, lineage, epoch, created, auth_time, last_seen, idle, deadline,
 				persistent, secret, user_id, name, methods, user_agent, address, family, current)
-			SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]),
-				unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::boolean[]), unnest($10::bytea[]),
-				unnest($11::bytea[]), unnest($12::bytea[]), unnest($13::bytea[]), unnest($14::bytea[]), unnest($15::bytea[]),
-				unnest($16::bytea[]), unnest($17::bytea[])
+			SELECT unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::bigint[]), $1::bigint, unnest($5::bigint[]),
+				$1::bigint, unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::boolean[]), unnest($9::bytea[]),
+				unnest($10::bytea[]), unnest($11::bytea[]), unnest($12::bytea[]), unnest($13::bytea[]), unnest($14::bytea[]),
+				unnest($15::bytea[]), unnest($16::bytea[])
 		)
-		INSERT INTO cf.session_values (sid, version, data) SELECT unnest($18::uuid[]), 1, unnest($19::bytea[])`),
+		INSERT INTO cf.session_values (sid, version, data) SELECT unnest($17::uuid[]), 1, unnest($18::bytea[])`),
+		millis(g.now),
 		columnOf(all, func(i *insertion) pgtype.UUID { return uuid(i.session.ID) }),
 		columnOf(all, func(i *insertion) pgtype.UUID {
 			return pgtype.UUID{Bytes: i.session.Lineage, Valid: !i.session.Lineage.IsZero()}
 		}),
 		columnOf(all, func(i *insertion) number { return number(i.epoch) }),
-		columnOf(all, func(i *insertion) number { return number(millis(i.session.Created)) }),
 		columnOf(all, func(i *insertion) number { return number(millis(i.session.AuthTime)) }),
-		columnOf(all, func(i *insertion) number { return number(millis(i.session.LastSeen)) }),
 		columnOf(all, func(i *insertion) number { return number(i.session.Idle.Milliseconds()) }),
 		columnOf(all, func(i *insertion) number { return number(millis(i.session.Deadline)) }),
 		columnOf(all, func(i *insertion) pgtype.Bool { return pgtype.Bool{Bool: i.session.Persistent, Valid: true} }),
