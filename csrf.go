@@ -85,12 +85,14 @@ func CSRFToken(ctx context.Context) (string, error) {
 	if x.via == viaBearer {
 		return "", ErrNoSession
 	}
-	if x.secret.isZero() {
+	secret := x.secret()
+	if secret.isZero() {
 		if err := x.beginAnonymous(); err != nil {
 			return "", err
 		}
+		secret = x.secret()
 	}
-	return x.secret.csrfToken().mask(), nil
+	return secret.csrfToken().mask(), nil
 }
 
 // CSRFField is [CSRFToken] as the hidden input that every form needs. With
@@ -109,12 +111,13 @@ func CSRFField(ctx context.Context) (template.HTML, error) {
 // live, the browser does not name another origin, and the token is the
 // session's.
 func (x *exchange) guard(r *http.Request) error {
+	secret := x.secret()
 	switch {
 	case x.via == viaBearer:
 		return nil // browsers never add a bearer token by themselves
 	case x.unknownCookie:
 		return ErrUnknownSession
-	case x.secret.isZero():
+	case secret.isZero():
 		return ErrNoSession
 	}
 	if err := x.m.checkOrigin(r); err != nil {
@@ -124,7 +127,7 @@ func (x *exchange) guard(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !x.secret.csrfToken().matches(token) {
+	if !secret.csrfToken().matches(token) {
 		return ErrCSRF
 	}
 	x.verified = true

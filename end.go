@@ -63,9 +63,11 @@ func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 	if x.via != viaBearer {
 		x.cookieAction = cookieExpire
 	}
-	x.who.Store(nil)
-	x.secret, x.unsaved = secret{}, false
-	x.values, x.changes = values{}, nil
+	x.who.Store(noSession)
+	x.cookie, x.unsaved = "", false
+	if x.rare != nil {
+		*x.rare = rare{headersBefore: x.rare.headersBefore}
+	}
 	return head, nil
 }
 
@@ -238,10 +240,10 @@ func (m *Manager) successor(ctx context.Context, s *Session) (*Session, error) {
 
 // line is the id of the first session in a line: see store.Session.Lineage.
 func (s *Session) line() store.SID {
-	if s.lineage.IsZero() {
+	if s.lineage == nil {
 		return s.id
 	}
-	return s.lineage
+	return *s.lineage
 }
 
 func (m *Manager) end(ctx context.Context, s *Session) (store.Ended, error) {

@@ -88,20 +88,20 @@ func (k Key[T]) Update(ctx context.Context, edit func(T) (T, error)) error {
 	if x.committed {
 		return x.tooLate("key " + k.name)
 	}
-	if x.session().id.IsZero() || x.changes.find(k.name) != nil {
+	if x.session().id.IsZero() || x.changes().find(k.name) != nil {
 		return k.updateHere(ctx, x, edit)
 	}
 	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err = x.m.swapValues(ctx, x.session().id, x.values, func(data []byte) ([]byte, error) {
+	err = x.m.swapValues(ctx, x.session().id, x.rare.values, func(data []byte) ([]byte, error) {
 		raw, err := k.apply(findValue(data, k.name), edit)
 		if err != nil {
 			return nil, err
 		}
 		return applyChanges(data, &change{key: k.name, json: raw}), nil
 	})
-	x.values = values{} // what comes next reads what others wrote, too
+	x.rare.values = values{} // what comes next reads what others wrote, too
 	return err
 }
 

@@ -163,10 +163,11 @@ func (x *exchange) replace(ctx context.Context, record store.Session, c store.Cr
 	}
 	m.refuseNow(old)
 	x.become(&created)
-	x.secret, x.cookieAction = secret, cookieSet
-	x.values, x.unsaved = values{}, false
+	x.setCookie(secret)
+	x.unsaved = false
+	x.rare.values = values{}
 	if !c.Inherit {
-		x.changes = nil // they were another user's
+		x.rare.changes = nil // they were another user's
 	}
 	return nil
 }
@@ -190,7 +191,8 @@ func (m *Manager) newLogin(l *Login) (store.Session, time.Duration) {
 
 // newRecord is the record of an anonymous session.
 func (x *exchange) newRecord(idle time.Duration) store.Session {
-	record := store.Session{ID: store.NewSID(x.m.now()), Secret: x.secret.digest(), Idle: idle}
+	secret := x.secret()
+	record := store.Session{ID: store.NewSID(x.m.now()), Secret: secret.digest(), Idle: idle}
 	record.UserAgent, record.Address = x.client()
 	return record
 }

@@ -13,7 +13,8 @@ import (
 type Session struct {
 	// What they mean stands at store.Session. Every request makes a Session, so
 	// it takes as few bytes as it may.
-	id, lineage              store.SID
+	id                       store.SID
+	lineage                  *store.SID // nil: the session is the first of its line
 	user, name, methods      string
 	userAgent, address       string
 	created, authTime        millis
@@ -36,7 +37,11 @@ func (t millis) time() time.Time { return time.UnixMilli(int64(t) + zeroTime).UT
 
 // set makes s the session of a record.
 func (s *Session) set(r *store.Session) {
-	s.id, s.lineage = r.ID, r.Lineage
+	s.id, s.lineage = r.ID, nil
+	if !r.Lineage.IsZero() {
+		lineage := r.Lineage
+		s.lineage = &lineage
+	}
 	s.user, s.name, s.methods = r.User, r.Name, r.Methods
 	s.userAgent, s.address = r.UserAgent, r.Address
 	s.created, s.authTime = toMillis(r.Created), toMillis(r.AuthTime)
@@ -49,8 +54,8 @@ func (s *Session) set(r *store.Session) {
 // record is the record that the session was made of, but for the digest of the
 // cookie's secret.
 func (s *Session) record() store.Session {
-	return store.Session{
-		ID: s.id, Lineage: s.lineage,
+	r := store.Session{
+		ID:   s.id,
 		User: s.user, Name: s.name, Methods: s.methods,
 		UserAgent: s.userAgent, Address: s.address,
 		Created: s.created.time(), AuthTime: s.authTime.time(),
@@ -58,6 +63,10 @@ func (s *Session) record() store.Session {
 		Idle:       s.idle,
 		Persistent: s.persistent,
 	}
+	if s.lineage != nil {
+		r.Lineage = *s.lineage
+	}
+	return r
 }
 
 // newSession returns the session of a record.

@@ -37,30 +37,38 @@ func (c *change) find(key string) *change {
 	return c
 }
 
+// changes returns the latest change, or nil.
+func (x *exchange) changes() *change {
+	if x.rare == nil {
+		return nil
+	}
+	return x.rare.changes
+}
+
 // load reads the values on their first use in a request.
 func (x *exchange) load(ctx context.Context) error {
 	id := x.session().id
-	if x.values.version != 0 || x.unsaved || id.IsZero() {
+	if x.unsaved || id.IsZero() || x.keep().values.version != 0 {
 		return nil
 	}
 	data, version, err := x.m.store.Values(ctx, id)
 	if err != nil {
 		return fromStore(err)
 	}
-	x.values = values{data, version}
+	x.rare.values = values{data, version}
 	return nil
 }
 
 // lookUp returns the JSON of a key: as this request has changed it, else as it
 // is in the store. Nil: there is none.
 func (x *exchange) lookUp(ctx context.Context, key string) ([]byte, error) {
-	if c := x.changes.find(key); c != nil {
+	if c := x.changes().find(key); c != nil {
 		return c.json, nil
 	}
-	if err := x.load(ctx); err != nil {
+	if err := x.load(ctx); err != nil || x.rare == nil {
 		return nil, err
 	}
-	return findValue(x.values.data, key), nil
+	return findValue(x.rare.values.data, key), nil
 }
 
 // put notes a change for the commit.
@@ -71,7 +79,7 @@ func (x *exchange) put(key string, json []byte) error {
 	if x.cookieAction == cookieExpire || (x.via == viaBearer && x.session() == noSession) {
 		return ErrEnded // logged out in this request
 	}
-	if x.secret.isZero() && x.via != viaBearer {
+	if x.via != viaBearer && !x.hasSecret() {
 		if json == nil {
 			return nil // there is nothing to delete
 		}
@@ -79,11 +87,12 @@ func (x *exchange) put(key string, json []byte) error {
 			return err
 		}
 	}
-	if c := x.changes.find(key); c != nil {
+	changes := x.changes()
+	if c := changes.find(key); c != nil {
 		c.json = json
 		return nil
 	}
-	x.changes = &change{key, json, x.changes}
+	x.keep().changes = &change{key, json, changes}
 	return nil
 }
 
@@ -93,11 +102,11 @@ func (x *exchange) saveChanges(ctx context.Context) error {
 	if err := x.load(ctx); err != nil {
 		return err
 	}
-	err := x.m.swapValues(ctx, x.session().id, x.values, func(data []byte) ([]byte, error) {
-		return applyChanges(data, x.changes), nil
+	err := x.m.swapValues(ctx, x.session().id, x.rare.values, func(data []byte) ([]byte, error) {
+		return applyChanges(data, x.rare.changes), nil
 	})
 	if err == nil {
-		x.values, x.changes = values{}, nil
+		x.rare.values, x.rare.changes = values{}, nil
 	}
 	return err
 }

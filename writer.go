@@ -101,7 +101,7 @@ func (x *exchange) commitOnce() (ok bool, err error) {
 
 // commit saves what the handler changed and puts the cookie into the headers.
 func (x *exchange) commit() error {
-	if x.unsaved || x.changes != nil {
+	if x.unsaved || x.changes() != nil {
 		if err := x.save(); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (x *exchange) commit() error {
 	h := x.Header()
 	switch x.cookieAction {
 	case cookieSet:
-		h.Add("Set-Cookie", x.m.sessionCookie(x.session(), x.secret).String())
+		h.Add("Set-Cookie", x.m.sessionCookie(x.session(), x.secret()).String())
 	case cookieExpire:
 		h.Add("Set-Cookie", x.m.expiredCookie().String())
 		h.Set("Clear-Site-Data", `"cache","cookies","storage"`)
@@ -158,8 +158,10 @@ func (x *exchange) replaceAnswer(err error) {
 	x.m.report(x, "the session could not be saved", err)
 	h := x.Header()
 	clear(h)
-	for b := x.headersBefore; b != nil; b = b.before {
-		h[b.name] = b.values
+	if x.rare != nil {
+		for b := x.rare.headersBefore; b != nil; b = b.before {
+			h[b.name] = b.values
+		}
 	}
 	x.m.config.ErrorHandler(x.underlying, &x.request, err)
 }
