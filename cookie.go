@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func findCookie(h http.Header, name string) (value string, found bool, err error
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			n, v, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+			n, v, _ := strings.Cut(textproto.TrimString(pair), "=")
 			if n != name {
 				continue
 			}

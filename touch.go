@@ -33,7 +33,7 @@ func (m *Manager) touchInterval() time.Duration {
 }
 
 func (m *Manager) touch(s *Session) {
-	if s.asOf.time().Sub(s.LastSeen()) < touchAfter(s.idle) {
+	if unused := s.asOf - s.lastSeen; time.Duration(unused)*time.Millisecond < touchAfter(s.idle) {
 		return
 	}
 	asOf := s.asOf.time()
