@@ -36,22 +36,20 @@ func ParseSID(s string) (SID, error) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return SID{}, errSID
 	}
-	at, wrong := 0, byte(0)
-	for i := range id {
-		switch i {
-		case 4, 6, 8, 10:
-			at++ // the hyphen
-		}
+	wrong := byte(0)
+	for i, at := range hexPlaces {
 		high, low := hexValues[s[at]], hexValues[s[at+1]]
 		wrong |= high | low
 		id[i] = high<<4 | low
-		at += 2
 	}
 	if wrong == notHex {
 		return SID{}, errSID
 	}
 	return id, nil
 }
+
+// hexPlaces are where the digits of each byte stand, between the hyphens.
+var hexPlaces = [len(SID{})]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
 
 // hexValues are the values of the digits in lower case. By a table, because each
 // check of a token reads an id.
