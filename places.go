@@ -146,13 +146,13 @@ func (m *Manager) readLists(ctx context.Context) (record listRecord, version uin
 	return record, version, nil
 }
 
-// statusOf is the status claim in the tokens of a session.
-func (m *Manager) statusOf(id store.SID) token.Status {
+// statusOf is the status claim in the tokens of a session, nil if there is none.
+func (m *Manager) statusOf(id store.SID) *token.Status {
 	list, index, ok := id.Listed()
 	if !ok || !m.config.StatusLists {
-		return token.Status{}
+		return nil
 	}
-	return token.Status{URI: m.statusURI(list), Index: index}
+	return &token.Status{URI: m.statusURI(list), Index: index}
 }
 
 func (m *Manager) statusURI(list uint32) string {

@@ -20,11 +20,11 @@ type Claims struct {
 	AuthTime  time.Time // auth_time, when the user last proved who he is; optional
 	Methods   []string  // amr, how he proved it (RFC 8176); optional, at most 16
 	ClientID  string    // client_id, who asked for the token; Sign writes it, Verify does not read it
-	Status    Status    // status, where others look up whether it still counts; Sign writes it, Verify does not read it
+	Status    *Status   // status, where others look up whether it still counts; optional; Sign writes it, Verify does not read it
 }
 
 // A Status is a place in a status list (draft-ietf-oauth-status-list-20 section
-// 6.2). The zero Status is none.
+// 6.2). Without a URI it is none.
 type Status struct {
 	URI   string // uri, of the list
 	Index uint32 // idx, of the token in it
@@ -78,7 +78,7 @@ func (c *Claims) append(b []byte) []byte {
 	if c.Username != "" {
 		b = appendString(append(b, `,"preferred_username":`...), c.Username)
 	}
-	if c.Status.URI != "" {
+	if c.Status != nil && c.Status.URI != "" {
 		b = strconv.AppendUint(append(b, `,"status":{"status_list":{"idx":`...), uint64(c.Status.Index), 10)
 		b = append(appendString(append(b, `,"uri":`...), c.Status.URI), "}}"...)
 	}

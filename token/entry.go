@@ -83,7 +83,7 @@ func (e entry) read(c *Claims, lists *[maxLists][]string) {
 	c.Subject, texts = texts[:e.length(2)], texts[e.length(2):]
 	c.ID, texts = texts[:e.length(3)], texts[e.length(3):]
 	c.Username = texts[:e.length(4)]
-	c.ClientID, c.Status = "", Status{} // which parseClaims does not read either
+	c.ClientID, c.Status = "", nil // which parseClaims does not read either
 }
 
 func (e entry) length(i int) int {

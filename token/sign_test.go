@@ -62,13 +62,14 @@ func TestSignWritesTheStatus(t *testing.T) {
 	plain := someClaims()
 	for _, c := range []struct {
 		why    string
-		status token.Status
+		status *token.Status
 		want   string // "": no claim
 	}{
-		{"none", token.Status{}, ""},
-		{"an index without a list is no place", token.Status{Index: 7}, ""},
-		{"the first place", token.Status{URI: "https://sessions.example/v1/status/1"}, `{"status_list":{"idx":0,"uri":"https://sessions.example/v1/status/1"}}`},
-		{"another", token.Status{URI: "https://sessions.example/v1/status/4294967295", Index: 1<<20 - 1}, `{"status_list":{"idx":1048575,"uri":"https://sessions.example/v1/status/4294967295"}}`},
+		{"none", nil, ""},
+		{"nothing in it", &token.Status{}, ""},
+		{"an index without a list is no place", &token.Status{Index: 7}, ""},
+		{"the first place", &token.Status{URI: "https://sessions.example/v1/status/1"}, `{"status_list":{"idx":0,"uri":"https://sessions.example/v1/status/1"}}`},
+		{"another", &token.Status{URI: "https://sessions.example/v1/status/4294967295", Index: 1<<20 - 1}, `{"status_list":{"idx":1048575,"uri":"https://sessions.example/v1/status/4294967295"}}`},
 	} {
 		claims := plain
 		claims.Status = c.status
@@ -83,7 +84,7 @@ func TestSignWritesTheStatus(t *testing.T) {
 			t.Errorf("%s: %v, %s: want %s", c.why, err, got.Status, c.want)
 		}
 		for range 2 { // read, and remembered
-			if read, err := v.Verify(tok, start); err != nil || read.Subject != plain.Subject || read.Status != (token.Status{}) {
+			if read, err := v.Verify(tok, start); err != nil || read.Subject != plain.Subject || read.Status != nil {
 				t.Errorf("%s: %v, %+v", c.why, err, read)
 			}
 		}
@@ -111,8 +112,8 @@ func TestSignWritesTheClient(t *testing.T) {
 			t.Errorf("client_id %v, want %q", id, client)
 		}
 		for range 2 { // read, and remembered
-			read := token.Claims{ClientID: "left over", Status: token.Status{Index: 7}}
-			if err := v.VerifyInto(&read, tok, start); err != nil || read.Subject != claims.Subject || read.ClientID != "" || read.Status != (token.Status{}) {
+			read := token.Claims{ClientID: "left over", Status: &token.Status{Index: 7}}
+			if err := v.VerifyInto(&read, tok, start); err != nil || read.Subject != claims.Subject || read.ClientID != "" || read.Status != nil {
 				t.Errorf("%q: %v, %+v", client, err, read)
 			}
 		}

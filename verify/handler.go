@@ -41,7 +41,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // A checked request is the context of the request that next gets, and holds it:
 // one allocation, where context.WithValue and http.Request.WithContext would make
-// two more.
+// two more. It is no longer than 568 bytes, for which the allocator takes 576.
 type checked struct {
 	context.Context // of the request as it came
 	request         http.Request
