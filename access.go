@@ -141,9 +141,10 @@ func (m *Manager) CheckToken(ctx context.Context, signed string) (*Session, erro
 func (m *Manager) checkToken(ctx context.Context, signed string, s *Session) error {
 	// Whether it has expired is judged again below, after the session was
 	// looked up, so the clock need not be read here.
-	claims, err := m.verifier.Load().Verify(signed, m.latestNow())
+	var claims token.Claims
+	err := m.verifier.Load().VerifyInto(&claims, signed, m.latestNow())
 	if errors.Is(err, token.ErrNotYetValid) { // or else the time was old
-		claims, err = m.verifier.Load().Verify(signed, m.now())
+		err = m.verifier.Load().VerifyInto(&claims, signed, m.now())
 	}
 	if err != nil {
 		return wrap(ErrInvalidToken, err)
