@@ -10,23 +10,26 @@ import (
 // ns, where encoding/json takes a microsecond. All the rest is left to
 // encoding/json, which would have done the same here.
 
-// plainByte holds the bytes that encoding/json neither escapes in a string nor
-// refuses there. 0xe2 is left out since U+2028 and U+2029, which it escapes,
-// begin with it.
-var plainByte = func() (plain [256]bool) {
-	for c := range plain {
-		plain[c] = c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0xe2
-	}
-	return plain
-}()
-
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if !plainByte[s[i]] {
-			return false
+// special is not zero for the bytes that encoding/json escapes in a string or
+// refuses there. 0xe2 is one since U+2028 and U+2029, which it escapes, begin with
+// it.
+var special = func() (special [256]byte) {
+	for c := range special {
+		if c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0xe2 {
+			special[c] = 1
 		}
 	}
-	return utf8.ValidString(s)
+	return special
+}()
+
+// isPlain goes through the whole string at once: most are plain, and without a
+// branch at each byte that takes half the time.
+func isPlain(s string) bool {
+	found := byte(0)
+	for i := range len(s) {
+		found |= special[s[i]]
+	}
+	return found == 0 && utf8.ValidString(s)
 }
 
 // encodePlain returns the JSON of a value, or nil where it is not plain.
