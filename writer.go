@@ -78,6 +78,15 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(x.underlying).Hijack()
 }
 
+// CloseNotify is for gin, whose Context.Stream panics without it: see
+// http.CloseNotifier, which is deprecated. The channel gets one value when the
+// client has gone away, or the request is over.
+func (x *exchange) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(x.Context, func() { gone <- true })
+	return gone
+}
+
 // ready commits once, and reports whether the handler's answer may go out.
 func (x *exchange) ready() bool {
 	ok, err := x.commitOnce()

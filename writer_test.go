@@ -287,3 +287,24 @@ func TestTheLogHoldsNoPath(t *testing.T) {
 		t.Errorf("the log says %q", text)
 	}
 }
+
+// gin asks every ResponseWriter for CloseNotify, and panics where there is none.
+func TestCloseNotify(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	ctx, hangUp := context.WithCancel(t.Context())
+	h := s.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gone := w.(interface{ CloseNotify() <-chan bool }).CloseNotify()
+		select {
+		case <-gone:
+			t.Error("the client is said to have gone, and is there")
+		default:
+		}
+		hangUp()
+		select {
+		case <-gone:
+		case <-time.After(10 * time.Second):
+			t.Error("the client has gone, and nobody is told")
+		}
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+}
