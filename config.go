@@ -221,7 +221,7 @@ func (c *Config) check() error {
 		{"TokenLife", c.TokenLife, time.Second, MaxTokenLife},
 		{"KeyLife", c.KeyLife, time.Hour, 10 * maxLife},
 		{"Bound", bound, minBound, time.Minute},
-		{"Canary", c.Canary, 0, time.Hour},
+		{"Canary", cmp.Or(c.Canary, time.Hour), 10 * time.Millisecond, time.Hour}, // zero: never
 	} {
 		if d.value < d.min || d.value > d.max {
 			return fmt.Errorf("counterfoil: %s is %v: it takes %v to %v", d.name, d.value, d.min, d.max)
@@ -231,11 +231,18 @@ func (c *Config) check() error {
 		return fmt.Errorf("counterfoil: Secret is all zeros: fill it from crypto/rand, and keep it")
 	}
 	if c.MaxFormBytes < 0 {
-		return fmt.Errorf("counterfoil: MaxFormBytes is negative")
+		return errors.New("counterfoil: MaxFormBytes is negative: leave it zero for 1 MiB")
+	}
+	if c.MaxRemembered < 0 {
+		return errors.New("counterfoil: MaxRemembered is negative: leave it zero for 131,072, or set Bound to -1 to ask the store at every check")
 	}
 	for _, origin := range c.Origins {
-		if canonical, err := parseOrigin(origin); err != nil || canonical != origin {
-			return fmt.Errorf("counterfoil: origin %q: write scheme and host only, such as https://www.example.com", origin)
+		canonical, err := parseOrigin(origin)
+		if err == nil && canonical != origin {
+			err = errNoOrigin
+		}
+		if err != nil {
+			return fmt.Errorf("counterfoil: origin %q: %w", origin, err)
 		}
 	}
 	if err := c.checkResources(); err != nil {
@@ -272,18 +279,19 @@ func (c *Config) checkPublicURL() error {
 	if c.PublicURL == "" {
 		return nil
 	}
-	u, err := url.Parse(c.PublicURL)
+	origin, err := parseOrigin(c.PublicURL)
 	if err != nil {
-		return fmt.Errorf("counterfoil: public URL: %w", err)
+		return fmt.Errorf("counterfoil: public URL %q: %w", c.PublicURL, err)
 	}
-	if _, err := parseOrigin(c.PublicURL); err != nil || (u.Path != "" && u.Path != "/") {
-		return fmt.Errorf("counterfoil: public URL %q: write scheme and host, such as https://app.example.com", c.PublicURL)
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || (u.Path != "" && u.Path != "/") {
+		return fmt.Errorf("counterfoil: public URL %q: %w", c.PublicURL, errNoOrigin)
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.InsecureHTTP {
 		return fmt.Errorf("counterfoil: public URL %q: plain http would show every session to the network: use https (or InsecureHTTP, if you must)", c.PublicURL)
 	}
-	c.PublicURL, err = parseOrigin(c.PublicURL) // one spelling
-	return err
+	c.PublicURL = origin // one spelling
+	return nil
 }
 
 // checkCookieDomain refuses what browsers would not take, or not at once: they
@@ -323,15 +331,30 @@ func (c *Config) checkCookieDomain() error {
 func parseOrigin(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", err
+		return "", errNoOrigin
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", errors.New("not an origin")
+		return "", errNoOrigin
 	}
 	host := strings.ToLower(u.Host)
+	// What no browser writes would never be equal to what one sends.
+	for _, c := range host {
+		if c >= utf8.RuneSelf {
+			return "", errNotASCII
+		}
+	}
+	if strings.Contains(host, "*") {
+		return "", errWildcard
+	}
 	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
-	return u.Scheme + "://" + host, nil
+	return u.Scheme + "://" + strings.TrimSuffix(host, ":"), nil
 }
+
+var (
+	errNoOrigin = errors.New("write scheme and host only, such as https://www.example.com")
+	errNotASCII = errors.New("write the host as browsers send it, such as xn--bcher-kva.example for bücher.example")
+	errWildcard = errors.New("list every origin by itself: there are no wildcards")
+)
 
 func isLoopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
