@@ -153,7 +153,7 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 		return ErrCrossOrigin
 	case m.isOurOrigin(r, origins[0]):
 		return nil
-	case site == "same-origin" && (origins[0] == "null" || len(m.origins) == 0):
+	case site == "same-origin" && (origins[0] == "null" || m.config.PublicURL == ""):
 		// A page with "Referrer-Policy: no-referrer" posts with a null Origin,
 		// and behind a proxy we don't know our own without PublicURL. No page
 		// can forge Sec-Fetch-Site.
@@ -164,8 +164,11 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 
 // isOurOrigin compares whole origins, scheme and port included (D11).
 func (m *Manager) isOurOrigin(r *http.Request, origin string) bool {
-	if len(m.origins) > 0 {
-		return m.origins[origin]
+	if m.origins[origin] {
+		return true
+	}
+	if m.config.PublicURL != "" {
+		return false
 	}
 	scheme := "http://"
 	if r.TLS != nil {

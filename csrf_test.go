@@ -282,6 +282,38 @@ func TestConfiguredOrigins(t *testing.T) {
 	wantStatus(t, "a listed origin beside another", b.do(r), 403)
 }
 
+// Config.PublicURL: "Empty: posts may come from the host that the request names",
+// and Origins are further ones.
+func TestConfiguredOriginsWithoutPublicURL(t *testing.T) {
+	const listed = "https://www.example.com"
+	m, err := counterfoil.New(counterfoil.Config{Origins: []string{listed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	s := &site{Manager: m, t: t}
+	s.handler = m.Handler(http.HandlerFunc(s.form))
+	b := s.visitor()
+	for _, c := range []struct {
+		why             string
+		origin, fetches string
+		want            int
+	}{
+		{"our own page", "http://localhost:8080", "same-origin", 200},
+		{"our own page, in an old browser", "http://localhost:8080", "", 200},
+		{"our own page, behind a proxy that takes TLS off", "https://localhost:8080", "same-origin", 200},
+		{"a listed one", listed, "cross-site", 200},
+		{"a foreign one", "https://evil.example.com", "cross-site", 403},
+		{"a foreign one, in an old browser", "https://evil.example.com", "", 403},
+	} {
+		r := b.request("POST", "/nothing", counterfoil.CSRFFieldName+"="+b.csrf)
+		r.Host = "localhost:8080"
+		r.Header.Set("Origin", c.origin)
+		r.Header.Set("Sec-Fetch-Site", c.fetches)
+		wantStatus(t, c.why, b.copy().do(r), c.want)
+	}
+}
+
 // The visitor is told which it was: no cookie at all, or one that is dead.
 func TestRefusalsAreToldApart(t *testing.T) {
 	var refused error

@@ -22,7 +22,7 @@ type Manager struct {
 	store      store.Store
 	clock      store.Clock // never decreases: what has expired stays so
 	cookieName string
-	origins    map[string]bool // where posts may come from; empty: the request's own host
+	origins    map[string]bool // where posts may come from; without a PublicURL from the request's own host, too
 
 	keys     keys
 	verifier atomic.Pointer[token.Verifier] // of tokens that are meant for us
