@@ -351,7 +351,7 @@ func parseOrigin(raw string) (string, error) {
 }
 
 var (
-	errNoOrigin = errors.New("write scheme and host only, such as https://www.example.com")
+	errNoOrigin = errors.New("write scheme and host only, such as https://app.example.com")
 	errNotASCII = errors.New("write the host as browsers send it, such as xn--bcher-kva.example for bücher.example")
 	errWildcard = errors.New("list every origin by itself: there are no wildcards")
 )
