@@ -141,7 +141,9 @@ type Config struct {
 
 	// OnEvent is called for every login, logout, refusal and the like, in the
 	// goroutine where it happens; it must be quick. From its context it may ask
-	// for FromContext and nothing else of the session. Nil: nothing.
+	// for FromContext and nothing else of the session. Nil: Logger is told why
+	// requests are refused, at level debug, or info if PublicURL is plain http, as
+	// where a site is developed.
 	OnEvent func(context.Context, Event)
 
 	// OnStore is called before each call of the store; what it returns is
@@ -197,9 +199,23 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	if c.OnEvent == nil {
-		c.OnEvent = func(context.Context, Event) {}
+		c.OnEvent = c.logRefusals()
 	}
 	return c, c.check()
+}
+
+// logRefusals is for those who have no OnEvent yet. The visitor is told little of
+// why he is refused, and who has just begun looks for the cause in the log.
+func (c *Config) logRefusals() func(context.Context, Event) {
+	log, level := c.Logger, slog.LevelDebug
+	if strings.HasPrefix(c.PublicURL, "http:") {
+		level = slog.LevelInfo
+	}
+	return func(ctx context.Context, e Event) {
+		if e.Kind == RequestRefused {
+			log.Log(ctx, level, "a request was refused", "error", e.Err, "address", e.Address)
+		}
+	}
 }
 
 func (c *Config) check() error {

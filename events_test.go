@@ -78,6 +78,27 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// Config.OnEvent: "Nil: Logger is told why requests are refused". Who forgets the
+// CSRF token on his first try reads in the log what to do.
+func TestRefusalsAreLoggedWithoutOnEvent(t *testing.T) {
+	var log strings.Builder
+	s := newSite(t, counterfoil.Config{Logger: textLogger(&log)})
+	b := s.user("john")
+	if log.Len() > 0 {
+		t.Errorf("before: %s", log.String())
+	}
+	wantStatus(t, "a form without the token", b.do(b.request("POST", "/logout", "")), 403)
+	if !strings.Contains(log.String(), "level=INFO") || !strings.Contains(log.String(), "put counterfoil.CSRFField into the form") {
+		t.Errorf("the log: %s", log.String())
+	}
+	log.Reset()
+	s = newSite(t, counterfoil.Config{PublicURL: "https://app.example.com", Logger: textLogger(&log)})
+	wantStatus(t, "a form without a session, on https", s.browser().post("/login", "user", "john"), 403)
+	if log.Len() > 0 {
+		t.Errorf("in production it is for debugging: %s", log.String())
+	}
+}
+
 // The hook around the store sees every call, its outcome, and may pass a
 // context on.
 func TestOnStore(t *testing.T) {
