@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -96,6 +97,45 @@ func TestRefusalsAreLoggedWithoutOnEvent(t *testing.T) {
 	wantStatus(t, "a form without a session, on https", s.browser().post("/login", "user", "john"), 403)
 	if log.Len() > 0 {
 		t.Errorf("in production it is for debugging: %s", log.String())
+	}
+}
+
+// StoreFailed is an alarm. What cannot be saved since the session has ended
+// meanwhile, or since it is too large, is a request that is refused.
+func TestWhatCanNotBeSavedIsNoFailureOfTheStore(t *testing.T) {
+	var events eventLog
+	var log strings.Builder
+	s := newSite(t, counterfoil.Config{OnEvent: events.add, Logger: textLogger(&log)})
+	half := strings.Repeat("x", 600<<10)
+	for _, c := range []struct {
+		why    string
+		handle func(b *browser, r *http.Request)
+		want   error
+		status int
+		logged string
+	}{
+		{"a logout in another tab", func(b *browser, r *http.Request) {
+			counter.Set(r.Context(), 1)
+			b.copy().post("/logout")
+		}, counterfoil.ErrEnded, 401, ""},
+		{"values that are too large together", func(b *browser, r *http.Request) {
+			counterfoil.NewKey[string]("first").Set(r.Context(), half)
+			counterfoil.NewKey[string]("second").Set(r.Context(), half)
+		}, counterfoil.ErrTooLarge, 413, "level=WARN"},
+	} {
+		b := s.user("john")
+		log.Reset()
+		wantStatus(t, c.why, b.handle(func(w http.ResponseWriter, r *http.Request) {
+			c.handle(b, r)
+			events.take()
+		}), c.status)
+		told := events.take()
+		if len(told) != 1 || told[0].Kind != counterfoil.RequestRefused || !errors.Is(told[0].Err, c.want) {
+			t.Errorf("%s: events %v", c.why, told)
+		}
+		if (c.logged == "") != (log.Len() == 0) || !strings.Contains(log.String(), c.logged) {
+			t.Errorf("%s: the log: %s", c.why, log.String())
+		}
 	}
 }
 

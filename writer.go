@@ -164,7 +164,7 @@ func (x *exchange) save() error {
 // replaceAnswer sends the error in the place of the handler's answer, of which
 // neither a header nor a byte goes out.
 func (x *exchange) replaceAnswer(err error) {
-	x.m.report(x, "the session could not be saved", err)
+	x.noteUnsaved(err)
 	h := x.Header()
 	clear(h)
 	if x.rare != nil {
@@ -173,6 +173,21 @@ func (x *exchange) replaceAnswer(err error) {
 		}
 	}
 	x.m.config.ErrorHandler(x.underlying, &x.request, err)
+}
+
+// noteUnsaved tells the operator. That the session ended meanwhile, by a logout
+// in another tab, is nothing wrong; nor is it the store's fault when values are
+// too large or change too often.
+func (x *exchange) noteUnsaved(err error) {
+	const what = "the session could not be saved"
+	switch {
+	case errors.Is(err, ErrUnavailable) || errors.Is(err, ErrIndeterminate):
+		x.m.report(x, what, err)
+		return
+	case !errors.Is(err, ErrEnded):
+		x.m.config.Logger.WarnContext(x, what, "error", err, "route", x.request.Pattern)
+	}
+	x.m.noteRefusal(&x.request, err)
 }
 
 // varyByCookie tells caches that the answer depends on who asks.
