@@ -103,11 +103,16 @@ func (m *Manager) endFound(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// EndOwn ends a session of the request's own user (ASVS 7.5.2).
+// EndOwn ends a session of the request's own user (ASVS 7.5.2). For the one at
+// hand there is Logout, which takes the cookie out of the browser as well.
 //
-// Errors: as End, and ErrNotFound if the session is not his.
+// Errors: as End, ErrNoHandler, and ErrNotFound if the session is not his.
 func (m *Manager) EndOwn(ctx context.Context, id string) error {
-	user := FromContext(ctx).User()
+	x, err := m.exchange(ctx)
+	if err != nil {
+		return err
+	}
+	user := x.session().user
 	sid, err := store.ParseSID(id)
 	if err != nil || user == "" {
 		return ErrNotFound

@@ -224,3 +224,19 @@ func testTheLogRemembersLongerThanTokensLive(t *testing.T, st store.Store) {
 		}
 	}
 }
+
+// Where two managers have sites of their own, a user of the one is nobody to the
+// other, though he may have the same id there.
+func TestEndOwnIsForTheManagersOwnUsers(t *testing.T) {
+	site, admin := newSite(t, counterfoil.Config{}), newSite(t, counterfoil.Config{})
+	theirs := admin.user("john")
+	id := theirs.me().ID
+	site.user("john").within(func(ctx context.Context) {
+		if err := admin.EndOwn(ctx, id); !errors.Is(err, counterfoil.ErrNoHandler) {
+			t.Errorf("EndOwn in a request of another site: %v", err)
+		}
+	})
+	if got := theirs.me().User; got != "john" {
+		t.Error("a user of one site has ended a session of the other")
+	}
+}
