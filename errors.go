@@ -105,6 +105,20 @@ func fromStore(err error) error {
 	}
 }
 
+// A misuse is a mistake of the program, such as a login without a user. To try
+// again does not help, so it is no 503.
+type misuse struct{ error }
+
+func misusef(format string, args ...any) error {
+	return misuse{fmt.Errorf("counterfoil: "+format, args...)}
+}
+
+func (e misuse) Unwrap() error { return e.error }
+
+func (misuse) Is(target error) bool { return target == errMisuse }
+
+var errMisuse = errors.New("counterfoil: a mistake of the program")
+
 // wrap gives an error of this package its cause: the visitor is told of the
 // first, the operator of both.
 func wrap(err, cause error) error { return fmt.Errorf("%w: %w", err, cause) }
@@ -163,6 +177,7 @@ var problems = []struct {
 	{ErrTooLarge, "too-large", 413, "That is too large to be kept."},
 	{ErrCommitted, "committed", 500, "Something went wrong."},
 	{ErrNoHandler, "no-handler", 500, "Something went wrong."},
+	{errMisuse, "internal", 500, "Something went wrong."},
 }
 
 // Write sends the problem as application/problem+json, with the headers that

@@ -34,6 +34,41 @@ func TestWhatIsNotKnownIsA503(t *testing.T) {
 	}
 }
 
+// What only a change of the program mends is no 503, after which clients try
+// again and proxies take the server out.
+func TestAMistakeOfTheProgramIsA500(t *testing.T) {
+	s := newSite(t, counterfoil.Config{})
+	b := s.user("john")
+	b.within(func(ctx context.Context) {
+		if err := counterfoil.NewKey[string]("value").Set(ctx, "text"); err != nil {
+			t.Error(err)
+		}
+		_, anotherType := counterfoil.NewKey[time.Duration]("value").Get(ctx)
+		_, anInterface := counterfoil.NewKey[fmt.Stringer]("value").Get(ctx)
+		_, noName := counterfoil.Key[int]{}.Get(ctx)
+		_, nobody := s.LoginClient(ctx, counterfoil.Login{}, counterfoil.Client{})
+		_, noText := s.LoginClient(ctx, counterfoil.Login{User: "\xff"}, counterfoil.Client{})
+		for _, c := range []struct {
+			err  error
+			want string
+		}{
+			{anotherType, "is not a time.Duration: use another name"},
+			{anInterface, "is not a fmt.Stringer"},
+			{noName, "make it with NewKey"},
+			{counterfoil.NewKey[func()]("function").Set(ctx, nil), "json: unsupported type"},
+			{nobody, "set Login.User"},
+			{noText, "UTF-8"},
+		} {
+			if c.err == nil || !strings.HasPrefix(c.err.Error(), "counterfoil: ") || !strings.Contains(c.err.Error(), c.want) {
+				t.Errorf("%v does not say %q", c.err, c.want)
+			}
+			if p := counterfoil.ProblemFor(c.err); p.Status != 500 || strings.Contains(p.Detail, "value") {
+				t.Errorf("%v: the visitor is told %v", c.err, p)
+			}
+		}
+	})
+}
+
 // A client that hangs up is no trouble of the store's. A store that is too slow
 // for the request's deadline is, and the operator learns of it.
 func TestSlowStoreIsReportedAndAHangUpIsNot(t *testing.T) {

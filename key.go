@@ -3,8 +3,8 @@ package counterfoil
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/counterfoil/counterfoil/store"
 )
@@ -131,7 +131,7 @@ func (k Key[T]) apply(raw []byte, edit func(T) (T, error)) ([]byte, error) {
 // exchange refuses a Key that was not made by NewKey: all such would be one.
 func (k Key[T]) exchange(ctx context.Context) (*exchange, error) {
 	if k.name == "" {
-		return nil, errors.New("counterfoil: a Key without a name: make it with NewKey")
+		return nil, misusef("a Key without a name: make it with NewKey")
 	}
 	return exchangeFrom(ctx)
 }
@@ -148,7 +148,7 @@ func (k Key[T]) decode(raw []byte) (value T, err error) {
 func (k Key[T]) unmarshal(raw []byte) (value T, err error) {
 	if err := json.Unmarshal(raw, &value); err != nil {
 		var zero T
-		return zero, fmt.Errorf("counterfoil: the session's value %q is not a %T", k.name, zero)
+		return zero, misusef("the session's value %q is not a %v: use another name, or Set it anew", k.name, reflect.TypeFor[T]())
 	}
 	return value, nil
 }
@@ -158,7 +158,7 @@ func (k Key[T]) encode(value T) ([]byte, error) {
 	if raw == nil {
 		var err error
 		if raw, err = json.Marshal(value); err != nil {
-			return nil, fmt.Errorf("counterfoil: the value for %q can't be kept: %w", k.name, err)
+			return nil, misusef("the value for %q can't be kept: %w", k.name, err)
 		}
 	}
 	if len(raw) > store.MaxValues {

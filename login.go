@@ -2,7 +2,6 @@ package counterfoil
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,7 +44,7 @@ const maxMethods = 16
 
 func (l *Login) check() error {
 	if l.User == "" {
-		return fmt.Errorf("counterfoil: a login needs the user's id")
+		return misusef("a login needs the user's id: set Login.User")
 	}
 	if l.Name == "" {
 		l.Name = l.User
@@ -55,15 +54,15 @@ func (l *Login) check() error {
 	}
 	for _, method := range l.Methods {
 		if method == "" || strings.ContainsAny(method, " \t\r\n") {
-			return fmt.Errorf("counterfoil: %q is no authentication method", method)
+			return misusef("%q is no authentication method", method)
 		}
 	}
 	if len(l.Methods) > maxMethods {
-		return fmt.Errorf("counterfoil: a login takes %d authentication methods", maxMethods)
+		return misusef("a login takes at most %d authentication methods", maxMethods)
 	}
 	// What can't stand in a token must not stand in a session.
 	if !utf8.ValidString(l.User + l.Name + strings.Join(l.Methods, "")) {
-		return fmt.Errorf("counterfoil: user, name and methods of a login are UTF-8")
+		return misusef("user, name and methods of a login are UTF-8")
 	}
 	return nil
 }
