@@ -18,8 +18,8 @@ import (
 // An AccessToken is a signed JWT (RFC 9068) that stands for a session for a few
 // minutes, unless the session ends before.
 type AccessToken struct {
-	Token     string
-	ExpiresIn time.Duration
+	Token     string        // for Authorization: Bearer
+	ExpiresIn time.Duration // from the moment at which the session was seen alive
 }
 
 // IssueToken signs an access token for the request's session. The request must

@@ -33,8 +33,12 @@ type Config struct {
 	// the issuer of access tokens, and it decides whether the cookie is called
 	// "__Host-counterfoil" (https) or "counterfoil" (http, on loopback only).
 	//
-	// Empty: https is assumed for the cookie, and posts may come from the host
-	// that the request names. Behind a proxy, set it.
+	// It has no path: the cookie is for the whole host, whatever path the site is
+	// below, so one host has one Manager.
+	//
+	// Empty: https is assumed for the cookie, which browsers drop on plain http
+	// (but for localhost, in most of them), and posts may come from the host that
+	// the request names. Behind a proxy, set it.
 	PublicURL string
 
 	// InsecureHTTP allows a PublicURL with http and a host that is not

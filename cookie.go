@@ -21,7 +21,9 @@ const (
 	// SharedCookieName is its name with Config.CookieDomain: Secure as well, but a
 	// sibling domain can plant it.
 	SharedCookieName = "__Secure-counterfoil"
-	// LoopbackCookieName is its name on http://localhost.
+	// LoopbackCookieName is its name on plain http: on loopback, or with
+	// Config.InsecureHTTP. Browsers do not tell the ports of a host apart here:
+	// two sites on localhost take each other's cookie.
 	LoopbackCookieName = "counterfoil"
 
 	// maxCookieHeader bounds what is searched for the cookie: more than a

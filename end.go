@@ -13,8 +13,10 @@ import (
 // nil, the cookie, the access tokens and the refresh tokens of the session are
 // dead, and no request that is under way can bring it back. Other nodes and
 // verifiers refuse them within Config.Bound; [Manager.LogoutEverywhere] waits
-// for that. The answer takes the cookie out of the browser. Without a session it does nothing and returns
-// nil.
+// for that. Without a session it ends nothing and returns nil.
+//
+// The answer takes the cookie out of the browser and, by Clear-Site-Data, all else
+// that the browser keeps of the site: other cookies, storage and cache.
 //
 // It goes on when the client hangs up, so that a logout that was asked for
 // happens.

@@ -70,7 +70,8 @@ var (
 	// ErrConflict: other requests changed the values again and again.
 	ErrConflict = errors.New("counterfoil: too many concurrent changes of the session's values")
 
-	// ErrTooLarge: the session's values, or a name, exceed their limit.
+	// ErrTooLarge: the session's values, or a name, exceed their limit: 1 MiB for
+	// all values together, 256 bytes for a user and for his name.
 	ErrTooLarge = errors.New("counterfoil: too large for a session")
 
 	// ErrUnverified: Login was called in a GET, so nothing proves that the
@@ -132,8 +133,8 @@ type Problem struct {
 	Detail string `json:"detail"`
 }
 
-// ProblemFor translates an error into what the visitor is told. An error that
-// it does not know is a 503: we could not make sure, so we refuse.
+// ProblemFor translates an error of this package into what the visitor is told.
+// An error that it does not know is a 503: we could not make sure, so we refuse.
 func ProblemFor(err error) Problem {
 	for _, k := range problems {
 		if errors.Is(err, k.err) {
@@ -198,7 +199,7 @@ func (p Problem) Write(w http.ResponseWriter) {
 }
 
 // WriteError is the default Config.ErrorHandler: it answers with the [Problem]
-// of the error. A request that brought a bad bearer token learns so by
+// of the error, and logs nothing. A request that brought a bad bearer token learns so by
 // WWW-Authenticate (RFC 6750 section 3).
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, ErrInvalidToken) {

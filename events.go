@@ -10,7 +10,7 @@ type EventKind string
 // The kinds of events, for Config.OnEvent.
 const (
 	LoggedIn       EventKind = "login"           // a user has logged in
-	LoggedOut      EventKind = "logout"          // a user has logged out
+	LoggedOut      EventKind = "logout"          // a session has been logged out; without User nobody was logged in
 	SessionsEnded  EventKind = "sessions_ended"  // sessions were ended by their user or an operator: Count of them
 	RequestRefused EventKind = "request_refused" // Err says why
 	TokenIssued    EventKind = "token_issued"    // an access token was signed
@@ -25,12 +25,12 @@ const (
 // them.
 type Event struct {
 	Kind    EventKind
-	Session string // the session's id; empty: none
-	User    string
-	Name    string
-	Address string
-	Count   int
-	Err     error
+	Session string // the session's id; empty: none, or many
+	User    string // his id; empty: nobody, or not known
+	Name    string // his name for display
+	Address string // of a refused request; else where the session began, if known
+	Count   int    // of SessionsEnded; -1: the store can't count them cheaply
+	Err     error  // of RequestRefused and StoreFailed: the reason
 }
 
 func (m *Manager) emit(ctx context.Context, e Event) { m.config.OnEvent(ctx, e) }

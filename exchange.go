@@ -179,9 +179,15 @@ func FromContext(ctx context.Context) *Session {
 // A request with a bearer token is judged by that alone: its cookies count for
 // nothing and it needs no CSRF token (unless Config.CookiesOnly).
 //
+// A form that has its CSRF token in a field is read before next runs, which finds
+// all fields and files in the request, and no Body any more. If next reads the
+// Body itself, as a reverse proxy or r.MultipartReader does, send the token in the
+// header X-CSRF-Token.
+//
 // The answer to a request with a session gets Cache-Control: no-store, unless
 // next sets it; where it may be stored it gets Vary: Cookie. Whoever changes
-// Cache-Control outside of Handler adds that himself.
+// Cache-Control outside of Handler adds that himself. So static files set it, or
+// are served outside of Handler.
 func (m *Manager) Handler(next http.Handler) http.Handler { return &handler{m, next} }
 
 type handler struct {

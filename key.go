@@ -16,10 +16,13 @@ import (
 //	items, err := cart.Get(r.Context())
 //	err = cart.Set(r.Context(), append(items, item))
 //
-// Values are kept as JSON and are decoded only when they are asked for. How a
-// value makes its JSON must not use the session. The methods are safe for concurrent use. All of them return ErrNoHandler outside
-// of Manager.Handler, ErrEnded if the session has ended, and ErrUnavailable if
-// the store can't be asked.
+// Values are kept as JSON, of a struct the exported fields, and are decoded only
+// when they are asked for. All values of a session together take 1 MiB
+// (store.MaxValues). How a value makes its JSON must not use the session.
+//
+// The methods are safe for concurrent use. All of them return ErrNoHandler
+// outside of Manager.Handler, ErrEnded if the session has ended, and
+// ErrUnavailable if the store can't be asked.
 type Key[T any] struct{ name string }
 
 // NewKey makes the key for the value with that name: 1 to 128 bytes, unique in
@@ -29,7 +32,9 @@ func NewKey[T any](name string) Key[T] {
 	return Key[T]{name}
 }
 
-// Get returns the value, or the zero T if there is none.
+// Get returns the value, or the zero T if there is none. A value that was set as
+// another type, which JSON can't make a T of, is an error; Set and Delete get rid
+// of it.
 func (k Key[T]) Get(ctx context.Context) (T, error) {
 	var zero T
 	x, err := k.exchange(ctx)
@@ -50,7 +55,10 @@ func (k Key[T]) Get(ctx context.Context) (T, error) {
 // undo it. Without a session it begins an anonymous one.
 //
 // Errors: ErrCommitted if the answer has begun, ErrEnded after a logout in this
-// request, ErrTooLarge.
+// request, ErrTooLarge; a value that JSON has no form for. What can't be saved
+// later, since all values together are too large or the session has ended in
+// another tab, is told by the answer: Config.ErrorHandler writes it in the place
+// of the handler's.
 func (k Key[T]) Set(ctx context.Context, value T) error {
 	raw, err := k.encode(value)
 	if err != nil {

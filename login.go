@@ -15,11 +15,11 @@ type Login struct {
 	// found by. Not an e-mail address that may change hands.
 	User string
 
-	// Name is shown to him and stands in tokens as preferred_username. Empty:
-	// User.
+	// Name is shown to him and stands in tokens as preferred_username, up to 256
+	// bytes. Empty: User.
 	Name string
 
-	// Methods is how he proved it: amr values (RFC 8176). Nil: "pwd".
+	// Methods is how he proved it: amr values (RFC 8176), up to 16. Nil: "pwd".
 	Methods []string
 
 	// Remember keeps him signed in when the browser closes, with the longer
@@ -68,7 +68,10 @@ func (l *Login) check() error {
 }
 
 // Generation counts how often all sessions of the user were ended. Read it
-// before you look at credentials, and hand it to Login.Since.
+// before you look at credentials, and hand it to Login.Since. It is at least 1,
+// also for a user who has never had a session.
+//
+// Errors: ErrUnavailable.
 func (m *Manager) Generation(ctx context.Context, user string) (uint64, error) {
 	g, err := m.store.Generation(ctx, user)
 	return g, fromStore(err)
@@ -84,7 +87,8 @@ func (m *Manager) Generation(ctx context.Context, user string) (uint64, error) {
 // Errors: ErrNoHandler, ErrCommitted, ErrNoSession if the request came without
 // a session, ErrUnverified in a safe request, ErrEnded if its session ended
 // meanwhile (say by another login from the same form), ErrSuperseded,
-// ErrTooLarge, ErrUnavailable.
+// ErrTooLarge, ErrUnavailable; ErrIndeterminate, after which the old session may
+// have ended; a Login without a user, or with text that is not UTF-8.
 func (m *Manager) Login(ctx context.Context, l Login) error {
 	x, err := m.exchange(ctx)
 	if err != nil {
@@ -126,7 +130,8 @@ func (m *Manager) Login(ctx context.Context, l Login) error {
 // Who, since when and until when stay, and so do the values. Call it when the
 // session gains rights other than by a login.
 //
-// Errors: as Login.
+// Errors: ErrNoHandler, ErrCommitted, ErrNoSession if the request came without a
+// session or by a token, ErrEnded, ErrUnavailable, ErrIndeterminate.
 func (m *Manager) Rotate(ctx context.Context) error {
 	x, err := m.exchange(ctx)
 	if err != nil {

@@ -64,10 +64,10 @@ func (t *refreshToken) seal(successor [32]byte) (out [32]byte) {
 }
 
 // A Client is the program that an API login came from, for the list of
-// sessions.
+// sessions. Its texts are cut to 512 bytes.
 type Client struct {
-	UserAgent string
-	Address   string
+	UserAgent string // as it calls itself
+	Address   string // where it is
 
 	// Resource is the one of Config.Resources that the first access token is
 	// for. Empty: it is for us.
@@ -78,15 +78,16 @@ type Client struct {
 // the next one.
 type Grant struct {
 	AccessToken
-	RefreshToken string
-	Session      *Session
+	RefreshToken string   // works once: see Manager.Refresh
+	Session      *Session // that both belong to
 }
 
 // LoginClient makes a session for an API client, which keeps tokens and no
 // cookie. It needs no request and no earlier session; Login.InsecureAllowGET
 // does not matter.
 //
-// Errors: ErrResource, ErrSuperseded, ErrTooLarge, ErrUnavailable.
+// Errors: ErrResource, ErrSuperseded, ErrTooLarge, ErrUnavailable,
+// ErrIndeterminate; a Login without a user, or with text that is not UTF-8.
 func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, error) {
 	if err := l.check(); err != nil {
 		return Grant{}, err
@@ -118,7 +119,8 @@ func (m *Manager) LoginClient(ctx context.Context, l Login, c Client) (Grant, er
 	return m.grant(ctx, s, first, c.Resource)
 }
 
-// Refresh exchanges a refresh token for an access token and its successor.
+// Refresh exchanges a refresh token for an access token and its successor. For 30
+// seconds the same token may be exchanged again, for the same successor.
 //
 // Errors: ErrInvalidGrant for any token that is not good, or not any more; if
 // it was used before and its grace is over, its session has ended.

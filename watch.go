@@ -17,8 +17,8 @@ import (
 //
 // Call cancel when the stream is done. The context also ends with ctx, and with
 // [Manager.Close]; close the manager before http.Server.Shutdown waits for
-// streams. Without a session the context is
-// cancelled from the start, with ErrNoSession.
+// streams. Without a session the context is cancelled from the start, with
+// ErrNoSession.
 func (m *Manager) UntilEnd(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
 	session := FromContext(ctx)
 	watched, cancelCause := context.WithCancelCause(ctx)
