@@ -307,7 +307,7 @@ func (c *Config) checkPublicURL() error {
 	if err != nil || (u.Path != "" && u.Path != "/") {
 		return fmt.Errorf("counterfoil: public URL %q: %w", c.PublicURL, errNoOrigin)
 	}
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !c.InsecureHTTP {
+	if u.Scheme == "http" && !isLoopback(strings.ToLower(u.Hostname())) && !c.InsecureHTTP {
 		return fmt.Errorf("counterfoil: public URL %q: plain http would show every session to the network: use https (or InsecureHTTP, if you must)", c.PublicURL)
 	}
 	c.PublicURL = origin // one spelling

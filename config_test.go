@@ -53,7 +53,7 @@ func TestConfigIsChecked(t *testing.T) {
 // drop it. A scheme has no case (RFC 3986).
 func TestLoopback(t *testing.T) {
 	for _, url := range []string{
-		"http://localhost:8080", "HTTP://localhost:8080", "http://app.localhost", "http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/",
+		"http://localhost:8080", "HTTP://LocalHost:8080", "http://app.localhost", "http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/",
 	} {
 		m, err := counterfoil.New(counterfoil.Config{PublicURL: url})
 		if err != nil {
