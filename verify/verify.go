@@ -53,6 +53,8 @@ import (
 // ClientSecret are required.
 type Config struct {
 	// Issuer is the public URL of the Counterfoil server: the iss of its tokens.
+	// Upper case in the host, the scheme's own port and a slash at the end make no
+	// difference.
 	Issuer string
 
 	// ClientID and ClientSecret are those of a client that may verify. They are
@@ -98,8 +100,6 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	c.Issuer = strings.TrimSuffix(c.Issuer, "/")
-	c.Audience = cmp.Or(c.Audience, c.Issuer)
 	c.Bound = cmp.Or(c.Bound, 2*time.Second)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.ErrorHandler == nil {
@@ -114,7 +114,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Bound < minBound || c.Bound > maxBound {
 		return c, fmt.Errorf("verify: Config.Bound is %v: want %v to %v", c.Bound, minBound, maxBound)
 	}
-	return c, c.checkIssuer()
+	err := c.checkIssuer()
+	c.Audience = cmp.Or(c.Audience, c.Issuer)
+	return c, err
 }
 
 const (
@@ -122,6 +124,8 @@ const (
 	maxBound = time.Minute
 )
 
+// checkIssuer gives the issuer the spelling that it has in tokens: a host has no
+// case, and https needs no :443.
 func (c *Config) checkIssuer() error {
 	u, err := url.Parse(c.Issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
@@ -129,10 +133,12 @@ func (c *Config) checkIssuer() error {
 	}
 	switch {
 	case u.Scheme == "https":
-	case u.Scheme == "http" && (c.InsecureHTTP || isLoopback(u.Hostname())):
+	case u.Scheme == "http" && (c.InsecureHTTP || isLoopback(strings.ToLower(u.Hostname()))):
 	default:
 		return fmt.Errorf("verify: Config.Issuer begins with %s://: use https, or set InsecureHTTP", u.Scheme)
 	}
+	host := strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+	c.Issuer = u.Scheme + "://" + host + strings.TrimSuffix(u.EscapedPath(), "/")
 	return nil
 }
 
@@ -172,6 +178,8 @@ type Verifier struct {
 // [Verifier.Close]. It does not wait for the issuer, so that a service starts
 // while the issuer is down; until the first proof the policy decides. To wait,
 // call [Verifier.Ready].
+//
+// Errors: a Config that can't work.
 func New(ctx context.Context, c Config) (*Verifier, error) {
 	c, err := c.withDefaults()
 	if err != nil {

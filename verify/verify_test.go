@@ -18,6 +18,20 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 	synctest.Test(t, test)
 }
 
+// Config.Issuer: another spelling of the same address finds the issuer, so its
+// tokens have to be accepted, too.
+func TestTheIssuersSpellingMakesNoDifference(t *testing.T) {
+	for _, spelling := range []string{"http://LOCALHOST", "http://localhost:80/", "HTTP://localhost"} {
+		inBubble(t, func(t *testing.T) {
+			i := newIssuer(t)
+			v := i.readyVerifier(func(c *verify.Config) { c.Issuer = spelling })
+			if _, err := v.Check(t.Context(), i.logIn()); err != nil {
+				t.Errorf("%s: %v", spelling, err)
+			}
+		})
+	}
+}
+
 func TestLogoutReachesTheVerifier(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		i := newIssuer(t)
