@@ -297,7 +297,7 @@ func (m *Manager) endLost(ctx context.Context, s *Session) (store.Ended, error) 
 }
 
 const (
-	endTimeout  = 10 * time.Second // verifiers rely on it: see commitTime there
+	endTimeout  = 10 * time.Second
 	endAttempts = 5
 )
 

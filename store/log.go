@@ -12,7 +12,12 @@ const (
 	// SessionEnded: the session Entry.Session has ended.
 	SessionEnded Kind = 1
 	// AllEnded: every session that was created before this entry has ended.
-	// Entry.Session names the cut: its time, see [SID.Time], is the store's.
+	// Entry.Session names the cut: its time, see [SID.Time], is the store's. No
+	// session that it ended was created later, by Session.Created, unless the
+	// clock of a server was set back shortly before; and none that was created
+	// after it earlier. But a session may still be seen live after that time: the
+	// entry is stamped before it is committed, and how long that takes nobody can
+	// say.
 	AllEnded Kind = 2
 )
 

@@ -67,7 +67,7 @@ func (v *Verifier) judge(ctx context.Context, p Policy, claims *token.Claims, si
 	}
 	check := v.view.Begin()
 	ended := v.view.Ended(id)
-	before := placeOf(claims.IssuedAt, v.view.Cut())
+	before := placeOf(claims, v.view.Cut())
 	if before == no && claims.Expires.Sub(claims.IssuedAt) > v.view.Hold() {
 		before = maybe // the issuer gave longer lives once, and forgets its session's end sooner
 	}
@@ -99,22 +99,31 @@ const (
 	yes
 )
 
-// commitTime is how long the issuer gives the end of everybody's sessions to be
-// committed. The cut is the time before that, and reads go on meanwhile, so a
-// token that was issued so much later may still be of a session that has ended.
-const commitTime = 10 * time.Second
+// doubt is for how long after the end of everybody's sessions a token is asked
+// about although its login was later. The clock of a database server may have been
+// set back shortly before, and nobody have told it: then a session bears a later
+// time than the end of it, and its tokens are issued until that is committed.
+const doubt = 10 * time.Second
 
-// placeOf says whether a token was issued before everybody's sessions were
-// ended. Tokens tell the second only, rounded down: within the one of the cut,
-// and until it was certainly committed, both may be.
-func placeOf(issued, cut time.Time) answer {
-	switch {
-	case cut.IsZero() || issued.After(cut.Add(commitTime)):
+// placeOf says whether a token's login was before the end of everybody's sessions.
+// The store stamps both in transactions that follow each other, so that nothing can
+// come between. The time at which the token was issued tells little: while the end
+// is being committed, however long that takes, sessions are still seen live that it
+// ends.
+//
+// Tokens tell the second only, rounded down: within that of the cut, both may be.
+func placeOf(c *token.Claims, cut time.Time) answer {
+	switch login := c.AuthTime; {
+	case cut.IsZero():
 		return no
-	case issued.Add(time.Second).After(cut):
+	case login.IsZero():
 		return maybe
+	case !login.Add(time.Second).After(cut):
+		return yes
+	case login.After(cut) && c.IssuedAt.After(cut.Add(doubt)):
+		return no
 	}
-	return yes
+	return maybe
 }
 
 // read checks the signature and the claims. Whether the token has expired is

@@ -41,8 +41,10 @@ type issuer struct {
 	feed     atomic.Pointer[http.Handler]
 }
 
-func newIssuer(t testing.TB) *issuer {
-	i := &issuer{t: t, store: memory.New(memory.Config{}), network: pipenet.New(), hold: 12 * time.Minute, bound: bound}
+func newIssuer(t testing.TB) *issuer { return newIssuerOn(t, memory.New(memory.Config{})) }
+
+func newIssuerOn(t testing.TB, s store.Store) *issuer {
+	i := &issuer{t: t, store: s, network: pipenet.New(), hold: 12 * time.Minute, bound: bound}
 	var err error
 	i.sessions, err = counterfoil.New(counterfoil.Config{Store: i.store, PublicURL: issuerURL, Logger: discard})
 	check(t, err)
@@ -124,28 +126,41 @@ func (i *issuer) routes() http.Handler {
 	})
 }
 
-// logIn returns an access token of a new session.
-func (i *issuer) logIn() string {
-	i.t.Helper()
+// A browser keeps its cookies.
+type browser struct {
+	t testing.TB
+	http.Client
+}
+
+func (i *issuer) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	check(i.t, err)
 	transport := i.network.Transport()
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Jar: jar}
-	for _, path := range []string{"/", "/login", "/token"} {
-		res, err := client.Get(issuerURL + path)
-		check(i.t, err)
-		body, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		check(i.t, err)
-		if res.StatusCode != http.StatusOK {
-			i.t.Fatalf("%s: %s %s", path, res.Status, body)
-		}
-		if path == "/token" {
-			return string(body)
-		}
+	i.t.Cleanup(transport.CloseIdleConnections)
+	return &browser{i.t, http.Client{Transport: transport, Jar: jar}}
+}
+
+func (b *browser) get(path string) (body string) {
+	b.t.Helper()
+	res, err := b.Get(issuerURL + path)
+	check(b.t, err)
+	defer res.Body.Close()
+	read, err := io.ReadAll(res.Body)
+	check(b.t, err)
+	if res.StatusCode != http.StatusOK {
+		b.t.Fatalf("%s: %s %s", path, res.Status, read)
 	}
-	return ""
+	return string(read)
+}
+
+// logIn returns an access token of a new session.
+func (i *issuer) logIn() string {
+	i.t.Helper()
+	b := i.browser()
+	defer b.CloseIdleConnections()
+	b.get("/")
+	b.get("/login")
+	return b.get("/token")
 }
 
 // logOut ends the session of a token, as a logout on this node does.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/counterfoil/counterfoil/feed"
 	"github.com/counterfoil/counterfoil/store"
+	"github.com/counterfoil/counterfoil/store/memory"
 	"github.com/counterfoil/counterfoil/verify"
 )
 
@@ -213,9 +214,72 @@ func TestEndAll(t *testing.T) {
 		if _, err := strict.Check(t.Context(), sameSecond); !errors.Is(err, verify.ErrEnded) {
 			t.Errorf("a session of the same second can't be told from one before: %v", err)
 		}
-		time.Sleep(11 * time.Second) // the cut was certainly committed
+		time.Sleep(11 * time.Second) // no clock was set back so long ago
 		if _, err := strict.Check(t.Context(), i.logIn()); err != nil {
 			t.Errorf("a session that began later: %v", err)
+		}
+	})
+}
+
+// A slowStore stamps the end of everybody's sessions a minute before it commits
+// it: so does a process that is stopped in between, or one whose disk hangs.
+type slowStore struct {
+	store.Store
+	cut store.SID
+}
+
+const slowness = time.Minute
+
+func (s *slowStore) EndAll(ctx context.Context, retain time.Duration) (store.Ended, error) {
+	s.cut = store.NewSID(time.Now())
+	time.Sleep(slowness)
+	return s.Store.EndAll(ctx, retain)
+}
+
+func (s *slowStore) Beat(ctx context.Context, b store.Beat) (store.News, error) {
+	return s.stamped(s.Store.Beat(ctx, b))
+}
+
+func (s *slowStore) Follow(ctx context.Context, after store.Cursor, limit int) (store.News, error) {
+	return s.stamped(s.Store.Follow(ctx, after, limit))
+}
+
+func (s *slowStore) stamped(news store.News, err error) (store.News, error) {
+	for i := range news.Entries {
+		if e := &news.Entries[i]; e.Kind == store.AllEnded {
+			e.Session = s.cut
+		}
+	}
+	return news, err
+}
+
+// "The entry is stamped before it is committed, and how long that takes nobody can
+// say": what is issued until then is refused afterwards.
+func TestEndAllIsCommittedLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		i := newIssuerOn(t, &slowStore{Store: memory.New(memory.Config{})})
+		verifiers := []*verify.Verifier{i.readyVerifier(func(c *verify.Config) { c.Policy = verify.Strict }), i.readyVerifier()}
+		john := i.browser()
+		john.get("/")
+		john.get("/login")
+		time.Sleep(2 * time.Second)
+		ended := make(chan error)
+		go func() {
+			_, err := i.store.EndAll(context.Background(), i.hold)
+			ended <- err
+		}()
+		time.Sleep(3 * time.Second)
+		issued := john.get("/token")
+		for _, v := range verifiers {
+			_, err := v.Check(t.Context(), issued)
+			check(t, err) // it has not ended yet
+		}
+		check(t, <-ended)
+		time.Sleep(bound + bound/100)
+		for _, v := range verifiers {
+			if _, err := v.Check(t.Context(), issued); !errors.Is(err, verify.ErrEnded) {
+				t.Errorf("%v", err)
+			}
 		}
 	})
 }

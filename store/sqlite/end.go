@@ -32,6 +32,10 @@ func (s *Store) EndUser(ctx context.Context, user string, except store.SID, reta
 
 // EndAll implements [store.Store]. It takes the same time however many sessions
 // there are; Purge removes them later. Ended.Count is -1.
+//
+// The cut is stamped while no other process can write, and all can read: until the
+// commit they go on seeing the sessions live, and issue tokens for them. So whoever
+// compares with the cut compares when sessions were created.
 func (s *Store) EndAll(ctx context.Context, retain time.Duration) (store.Ended, error) {
 	return write(ctx, s, func(t *tx) (store.Ended, error) {
 		err := t.endAll(t.now.Add(retain))

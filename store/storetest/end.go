@@ -223,31 +223,46 @@ var endRules = []rule{
 			k.lists(store.Query{}, kept.ID)
 		}
 	}},
-	{name: "all, in a race", why: "AllEnded: every session that was created before this entry has ended.", check: func(k *kit) {
-		for range 20 {
-			var created [8]store.SID
-			parallel(len(created)+1, func(i int) {
-				if i == len(created) {
-					if _, err := k.store.EndAll(k.t.Context(), retain); err != nil {
-						k.t.Errorf("EndAll: %v", err)
-					}
-					return
+	{name: "all, in a race", why: "AllEnded: every session that was created before this entry has ended. No session that it ended was created later than the cut, by Session.Created, and none that was created after it earlier.", check: func(k *kit) {
+		for round := range 20 {
+			var created [9]store.Session
+			parallel(len(created), func(i int) {
+				var err error
+				if i == round%len(created) { // not always the one that is started last, which tends to be first
+					_, err = k.store.EndAll(k.t.Context(), retain)
+				} else {
+					created[i], err = k.store.Create(k.t.Context(), login("john"))
 				}
-				c := login("john")
-				if _, err := k.store.Create(k.t.Context(), c); err != nil {
-					k.t.Errorf("Create: %v", err)
+				if err != nil {
+					k.t.Errorf("Create or EndAll: %v", err)
 				}
-				created[i] = c.Session.ID
 			})
-			for _, id := range created { // live ones can be ended one by one, and are then in the log
-				e := k.end(id)
-				if n := logged(k.log(), id); n != e.Count {
+			cut := k.lastCut()
+			for i, s := range created { // live ones can be ended one by one, and are then in the log
+				if i == round%len(created) {
+					continue
+				}
+				e := k.end(s.ID)
+				if n := logged(k.log(), s.ID); n != e.Count {
 					k.t.Fatalf("ending a survivor: count %d, %d log entries", e.Count, n)
 				}
-				k.isGone(id)
+				if lived := e.Count == 1; lived && s.Created.Before(cut) || !lived && s.Created.After(cut) {
+					k.t.Fatalf("created at %v, cut at %v, and live after that: %v", s.Created, cut, lived)
+				}
+				k.isGone(s.ID)
 			}
 		}
 	}},
+}
+
+// lastCut is when everybody's sessions were last ended.
+func (k *kit) lastCut() (cut time.Time) {
+	for _, e := range k.log() {
+		if e.Kind == store.AllEnded {
+			cut = e.Session.Time()
+		}
+	}
+	return cut
 }
 
 // endFor ends the user's sessions, with everybody's or without.
