@@ -62,9 +62,9 @@ type View struct {
 	store  storeClock
 	lease  atomic.Pointer[lease]
 	set    *set
-	cut    atomic.Pointer[store.Entry] // the latest of kind AllEnded
-	cuts   atomic.Uint64               // counts the entries of kind AllEnded
-	hold   atomic.Int64                // Config.Hold, and what RememberFor made of it
+	cut    atomic.Pointer[cut] // the latest
+	cuts   atomic.Uint64       // counts the entries of kind AllEnded
+	hold   atomic.Int64        // Config.Hold, and what RememberFor made of it
 
 	mu      sync.Mutex // what follows changes together
 	synced  bool       // a snapshot was taken
@@ -77,6 +77,13 @@ type View struct {
 	lag     time.Duration // of the latest entry
 
 	awaited map[store.SID]awaited // what is known and the log does not tell of
+}
+
+// A cut is an entry of kind AllEnded, and the store's time at which this process
+// knew of it.
+type cut struct {
+	store.Entry
+	known time.Time
 }
 
 // A lease is the right to rely on the view.
@@ -110,7 +117,7 @@ func NewView(c Config) *View {
 		awaited: map[store.SID]awaited{},
 	}
 	v.lease.Store(&lease{})
-	v.cut.Store(&store.Entry{})
+	v.cut.Store(&cut{})
 	v.hold.Store(int64(c.Hold))
 	return v
 }
@@ -167,10 +174,18 @@ func (v *View) EndedSessions() iter.Seq[store.SID] { return v.set.all }
 // as is known; zero: never. Of what began up to then ask the store, or refuse
 // it.
 func (v *View) Cut() time.Time {
-	if e := v.cut.Load(); e.Kind == store.AllEnded {
-		return e.Session.Time()
+	at, _ := v.CutKnown()
+	return at
+}
+
+// CutKnown returns Cut, and the store's time at which this process knew of it:
+// it had been committed by then, so what was seen live later was not ended by it.
+// Zero: nothing is known of that.
+func (v *View) CutKnown() (at, known time.Time) {
+	if c := v.cut.Load(); c.Kind == store.AllEnded {
+		return c.Session.Time(), c.known
 	}
-	return time.Time{}
+	return time.Time{}, time.Time{}
 }
 
 // Now is the store's time, as well as this process knows it. Zero: it does not.
@@ -239,7 +254,7 @@ func (v *View) note(e store.Entry) error {
 		// later, a store that has pruned it would be taken for one that has lost
 		// it, and to give it back ends everybody's sessions once more.
 		if v.Cut().Before(e.Session.Time()) {
-			v.cut.Store(&e)
+			v.cut.Store(&cut{e, v.Now()})
 		}
 		v.cuts.Add(1)
 	default:

@@ -67,7 +67,8 @@ func (v *Verifier) judge(ctx context.Context, p Policy, claims *token.Claims, si
 	}
 	check := v.view.Begin()
 	ended := v.view.Ended(id)
-	before := placeOf(claims, v.view.Cut())
+	cut, known := v.view.CutKnown()
+	before := placeOf(claims, cut, known)
 	if before == no && claims.Expires.Sub(claims.IssuedAt) > v.view.Hold() {
 		before = maybe // the issuer gave longer lives once, and forgets its session's end sooner
 	}
@@ -99,22 +100,26 @@ const (
 	yes
 )
 
-// doubt is for how long after the end of everybody's sessions a token is asked
-// about although its login was later. The clock of a database server may have been
-// set back shortly before, and nobody have told it: then a session bears a later
-// time than the end of it, and its tokens are issued until that is committed.
+// doubt is for how long after the end of everybody's sessions tokens are asked
+// about whose login was later. The clock of a database server may have been set back
+// shortly before, and nobody have told it: then a session bears a later time than its
+// end, and tokens of it are issued until that is committed. It is also by how much
+// the clocks of the issuer's nodes differ at most.
 const doubt = 10 * time.Second
 
-// placeOf says whether a token's login was before the end of everybody's sessions.
-// The store stamps both in transactions that follow each other, so that nothing can
-// come between. The time at which the token was issued tells little: while the end
-// is being committed, however long that takes, sessions are still seen live that it
-// ends.
+// placeOf says whether a token's session began before the end of everybody's, which
+// the store stamped at the cut, and which was known here later, when it had been
+// committed. Between the two, which may be any time, sessions are still seen live
+// that it ends; after that only others. A token's iat is when its session was seen.
 //
-// Tokens tell the second only, rounded down: within that of the cut, both may be.
-func placeOf(c *token.Claims, cut time.Time) answer {
+// Logins and the cut are stamped in transactions that follow each other, so that
+// nothing comes between. Tokens tell the second only, rounded down: within that of
+// the cut, both may be.
+func placeOf(c *token.Claims, cut, known time.Time) answer {
 	switch login := c.AuthTime; {
 	case cut.IsZero():
+		return no
+	case !known.IsZero() && c.IssuedAt.After(known.Add(doubt)):
 		return no
 	case login.IsZero():
 		return maybe
