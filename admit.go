@@ -32,7 +32,7 @@ func (m *Manager) Admit(r *http.Request) (*Session, error) {
 }
 
 func (m *Manager) admit(r *http.Request) (*Session, error) {
-	x := &exchange{m: m}
+	x := &exchange{Context: r.Context(), m: m}
 	if err := x.identify(r); err != nil {
 		return nil, err
 	}

@@ -67,8 +67,8 @@ func (m *Manager) logout(ctx context.Context) (head store.Cursor, err error) {
 	}
 	x.who.Store(noSession)
 	x.cookie, x.unsaved = "", false
-	if x.rare != nil {
-		*x.rare = rare{headersBefore: x.rare.headersBefore}
+	if r := x.rare; r != nil { // what outer handlers had set stays
+		r.newSecret, r.values, r.changes = nil, values{}, nil
 	}
 	return head, nil
 }

@@ -235,7 +235,8 @@ func (x *exchange) admit(r *http.Request) error {
 	return nil
 }
 
-// identify finds the session of the request.
+// identify finds the session of the request. Hooks get x as their context: until
+// then they see nobody, and not whom an outer manager has found.
 func (x *exchange) identify(r *http.Request) error {
 	if !x.m.config.CookiesOnly {
 		token, found, err := bearerToken(r.Header)
@@ -243,14 +244,14 @@ func (x *exchange) identify(r *http.Request) error {
 			return err
 		}
 		if found {
-			return x.identifyBearer(r.Context(), token)
+			return x.identifyBearer(token)
 		}
 	}
 	return x.identifyCookie(r)
 }
 
-func (x *exchange) identifyBearer(ctx context.Context, token string) error {
-	if err := x.m.checkToken(ctx, token, &x.firstSession); err != nil {
+func (x *exchange) identifyBearer(token string) error {
+	if err := x.m.checkToken(x, token, &x.firstSession); err != nil {
 		return err
 	}
 	x.via = viaBearer
@@ -285,7 +286,7 @@ func (x *exchange) identifyCookie(r *http.Request) error {
 		x.unknownCookie = true
 		return nil
 	}
-	known, err := x.m.recall(r.Context(), cookie.id, &x.firstSession)
+	known, err := x.m.recall(x, cookie.id, &x.firstSession)
 	if errors.Is(err, ErrEnded) || (err == nil && !cookie.secret.matches(known.secret)) {
 		x.unknownCookie = true
 		return nil

@@ -133,3 +133,25 @@ func TestTheErrorPageHoldsAFormThatWorks(t *testing.T) {
 		})
 	}
 }
+
+// Within another manager's Handler a hook that runs before the session is found
+// sees nobody: not whom the outer one has found.
+func TestHooksOfNestedManagers(t *testing.T) {
+	outer := newSite(t, counterfoil.Config{})
+	var seen asker
+	inner, err := counterfoil.New(counterfoil.Config{Store: newMemory(), PublicURL: publicURL, Bound: -1,
+		OnStore: func(ctx context.Context, _ string) (context.Context, func(error)) {
+			seen.ask(ctx)
+			return ctx, nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	b := outer.user("john") // whose cookie the inner one looks up, and does not know
+	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	wantStatus(t, "a request", b.pass(b.request("GET", "/", ""), outer.Handler(inner.Handler(nothing))), 200)
+	if !seen.has("") || seen.has("john") {
+		t.Errorf("the hook has seen %q, want nobody", seen.users)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -307,4 +308,36 @@ func TestCloseNotify(t *testing.T) {
 		}
 	}))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+}
+
+// A handler may use several goroutines: one writes an answer that can't be saved,
+// while another logs out by the token, for which it is never too late. The race
+// detector is the judge.
+func TestLogoutBesideAFailingAnswer(t *testing.T) {
+	down := &faultSwitch{methods: []string{"SaveValues", "Values"}}
+	down.fault.Err = errDown
+	note := counterfoil.NewKey[string]("note")
+	for range 10 {
+		s := newSite(t, counterfoil.Config{Store: down.store(newMemory()), Bound: -1})
+		token := s.user("john").me().Token
+		h := s.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := note.Set(r.Context(), "x"); err != nil {
+				t.Error(err)
+			}
+			down.on.Store(true)
+			defer down.on.Store(false)
+			var work sync.WaitGroup
+			work.Go(func() { io.WriteString(w, "hello") })
+			work.Go(func() {
+				if err := s.Logout(r.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			work.Wait()
+		}))
+		answer := httptest.NewRecorder()
+		answer.Header().Set("X-Before", "1")
+		h.ServeHTTP(answer, bearerRequest("GET", token))
+		wantStatus(t, "the token afterwards", s.bearer(token), 401)
+	}
 }
