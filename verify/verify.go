@@ -62,7 +62,9 @@ type Config struct {
 	ClientID, ClientSecret string
 
 	// Audience is the accepted aud. Empty: the Issuer. With another, the policy
-	// Introspect takes a client that may introspect as well.
+	// Introspect takes a client that may introspect as well. If the client is for
+	// certain audiences, this one must be among them: of tokens for others it is
+	// told that they are not active.
 	Audience string
 
 	// Bound is how long a token may be accepted after its session has ended.
@@ -114,8 +116,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Bound < minBound || c.Bound > maxBound {
 		return c, fmt.Errorf("verify: Config.Bound is %v: want %v to %v", c.Bound, minBound, maxBound)
 	}
+	written := c.Issuer
 	err := c.checkIssuer()
-	c.Audience = cmp.Or(c.Audience, c.Issuer)
+	if c.Audience == "" || c.Audience == written {
+		c.Audience = c.Issuer
+	}
 	return c, err
 }
 
@@ -138,6 +143,7 @@ func (c *Config) checkIssuer() error {
 		return fmt.Errorf("verify: Config.Issuer begins with %s://: use https, or set InsecureHTTP", u.Scheme)
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+	host = strings.TrimSuffix(host, ":")
 	c.Issuer = u.Scheme + "://" + host + strings.TrimSuffix(u.EscapedPath(), "/")
 	return nil
 }

@@ -22,14 +22,16 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 // Config.Issuer: another spelling of the same address finds the issuer, so its
 // tokens have to be accepted, too.
 func TestTheIssuersSpellingMakesNoDifference(t *testing.T) {
-	for _, spelling := range []string{"http://LOCALHOST", "http://localhost:80/", "HTTP://localhost"} {
-		inBubble(t, func(t *testing.T) {
-			i := newIssuer(t)
-			v := i.readyVerifier(func(c *verify.Config) { c.Issuer = spelling })
-			if _, err := v.Check(t.Context(), i.logIn()); err != nil {
-				t.Errorf("%s: %v", spelling, err)
-			}
-		})
+	for _, spelling := range []string{"http://LOCALHOST", "http://localhost:80/", "HTTP://localhost", "http://localhost:"} {
+		for _, audience := range []string{"", spelling} {
+			inBubble(t, func(t *testing.T) {
+				i := newIssuer(t)
+				v := i.readyVerifier(func(c *verify.Config) { c.Issuer, c.Audience = spelling, audience })
+				if _, err := v.Check(t.Context(), i.logIn()); err != nil {
+					t.Errorf("%s, audience %q: %v", spelling, audience, err)
+				}
+			})
+		}
 	}
 }
 
