@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -140,27 +139,41 @@ func (p place) cannotOpen(flag string, err error) error {
 	return usagef("%w (does the server run, and is --%[2]s, or COUNTERFOIL_%[3]s, right?)", err, flag, strings.ToUpper(flag))
 }
 
-// errNothing: a file is not there, or holds something else.
+// errNothing: a database is not there, or holds something else.
 var errNothing = errors.New("run this where the server runs, or say where it keeps them")
 
-// mustHold refuses a file in which a table is missing: nobody has ever kept there
-// what is looked for.
+// mustHold refuses a database in which a table is missing: nobody has ever kept
+// there what is looked for.
 func (p place) mustHold(ctx context.Context, table, flag, what string) error {
-	if p.kind != inSQLite {
-		return nil
-	}
-	if _, err := os.Stat(p.at); errors.Is(err, fs.ErrNotExist) {
+	there, err := p.holds(ctx, table)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return usagef("there is no database %s with %s: %w by --%s", p.at, what, errNothing, flag)
-	}
-	db, err := database.OpenSQLite(p.at)
-	if err != nil {
+	case errors.Is(err, database.ErrNoSQLite): // what is opened next may write beside it
+		return usagef("open %s: %w", p.at, err)
+	case err != nil || there:
 		return nil // whoever opens it next says what is wrong
-	}
-	defer db.Close()
-	if there, err := db.Exists(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`, table); err == nil && !there {
+	case p.kind == inSQLite:
 		return usagef("there are no %s in %s: %w by --%s", what, p.at, errNothing, flag)
 	}
-	return nil
+	return usagef("there are no %s in this database: %w by --%s", what, errNothing, flag)
+}
+
+// holds looks for a table, and changes nothing. Redis has no tables, and makes
+// what it needs as it goes.
+func (p place) holds(ctx context.Context, table string) (bool, error) {
+	switch p.kind {
+	case inSQLite:
+		return database.FileHas(p.at, table)
+	case inPostgres:
+		db, err := database.OpenPostgres(p.at)
+		if err != nil {
+			return false, err
+		}
+		defer db.Close()
+		return db.Has(ctx, table)
+	}
+	return true, nil
 }
 
 // besideDatabase is a file in the directory of the database, or in the working

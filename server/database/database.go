@@ -232,6 +232,11 @@ func (d *DB) Make(ctx context.Context, t Tables) error {
 	})
 }
 
+// Has reports whether a table is there.
+func (d *DB) Has(ctx context.Context, table string) (bool, error) {
+	return d.Exists(ctx, d.isMade, table)
+}
+
 // Now is the time by the clock that all processes on the database share.
 func (d *DB) Now(ctx context.Context) (time.Time, error) { return d.now(ctx) }
 

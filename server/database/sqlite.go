@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 )
 
@@ -54,10 +56,21 @@ func openFile(path string) (*sql.DB, error) {
 			return nil, err
 		}
 	}
-	query := url.Values{
+	db, err := driver.Open(fileURI(path, url.Values{
 		"_txlock": {"immediate"}, // one writer at a time: what a transaction reads stays true until it commits
 		"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"},
+	}))
+	if err != nil {
+		return nil, err
 	}
+	// SQLite has one writer at a time. Waiting for it here is fair, and ends
+	// with the context; waiting in SQLite is a poll.
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// fileURI is an absolute path as SQLite wants it named.
+func fileURI(path string, query url.Values) string {
 	if runtime.GOOS != "windows" { // where files have no such modes
 		query.Set("modeof", path)
 	}
@@ -66,13 +79,41 @@ func openFile(path string) (*sql.DB, error) {
 		place = "/" + place // a drive letter
 	}
 	// SQLite takes a plus sign for itself, not for a space.
-	dsn := url.URL{Scheme: "file", Path: place, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
-	db, err := driver.Open(dsn.String())
-	if err != nil {
-		return nil, err
+	uri := url.URL{Scheme: "file", Path: place, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
+	return uri.String()
+}
+
+// ErrNoSQLite: a file is something else.
+var ErrNoSQLite = errors.New("it is not an SQLite database: choose another path")
+
+// FileHas reports whether the file at path holds a table. It looks and no more: the
+// file may be another program's. Errors: [fs.ErrNotExist], [ErrNoSQLite].
+func FileHas(path, table string) (found bool, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
 	}
-	// SQLite has one writer at a time. Waiting for it here is fair, and ends
-	// with the context; waiting in SQLite is a poll.
-	db.SetMaxOpenConns(1)
-	return db, nil
+	if _, err := os.Stat(path); err != nil {
+		return false, err
+	}
+	// Where the log is a file of its own, to read is to write beside the database.
+	c, err := sqlite3.OpenFlags(fileURI(path, url.Values{}), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := c.BusyTimeout(LongestWork); err != nil {
+		return false, err
+	}
+	s, _, err := c.Prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1`)
+	if errors.Is(err, sqlite3.NOTADB) {
+		return false, ErrNoSQLite
+	}
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	if err := s.BindText(1, table); err != nil {
+		return false, err
+	}
+	return s.Step(), s.Err()
 }
