@@ -202,10 +202,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if c.OnEvent == nil {
+	err := c.check()
+	if c.OnEvent == nil { // by the one spelling of the public URL
 		c.OnEvent = c.logRefusals()
 	}
-	return c, c.check()
+	return c, err
 }
 
 // logRefusals is for those who have no OnEvent yet. The visitor is told little of

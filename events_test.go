@@ -93,6 +93,12 @@ func TestRefusalsAreLoggedWithoutOnEvent(t *testing.T) {
 		t.Errorf("the log: %s", log.String())
 	}
 	log.Reset()
+	s = newSite(t, counterfoil.Config{PublicURL: "HTTP://LocalHost:8080", Logger: textLogger(&log)})
+	wantStatus(t, "a form without a session, where a site is developed", s.browser().post("/login", "user", "john"), 403)
+	if !strings.Contains(log.String(), "level=INFO") {
+		t.Errorf("a scheme has no case: %s", log.String())
+	}
+	log.Reset()
 	s = newSite(t, counterfoil.Config{PublicURL: "https://app.example.com", Logger: textLogger(&log)})
 	wantStatus(t, "a form without a session, on https", s.browser().post("/login", "user", "john"), 403)
 	if log.Len() > 0 {
