@@ -259,6 +259,17 @@ func TestUnknownProxies(t *testing.T) {
 			t.Errorf("a POST from %s: status %d, want %d", origin, w.Code, status)
 		}
 	}
+	linked := newSite(t, func(c *forwardauth.Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("fe80::1/128")}
+	})
+	r := httptest.NewRequest("GET", "/auth", nil)
+	r.RemoteAddr = "[fe80::1%eth0]:1"
+	for i, headers := 0, forwarded("/a"); i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	if got := linked.answer(r).Header().Get("X-Login-URL"); got == authURL+"/login" {
+		t.Error("a listed proxy on the same link is not known by its zone")
+	}
 	none := newSite(t, func(c *forwardauth.Config) { c.TrustedProxies = nil })
 	if got := none.ask("/auth", forwarded("/a")...).Header().Get("X-Login-URL"); got != authURL+"/login" {
 		t.Errorf("with no proxy listed, X-Login-URL is %q", got)

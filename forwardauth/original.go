@@ -160,7 +160,7 @@ func (h *Handler) isTrusted(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	addr := connection.Addr().Unmap()
+	addr := connection.Addr().Unmap().WithZone("") // networks have none
 	return slices.ContainsFunc(h.config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 

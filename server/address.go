@@ -16,7 +16,7 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	client := connection.Addr().Unmap()
+	client := connection.Addr().Unmap().WithZone("") // networks have none
 	if !s.isProxy(client) {
 		return client
 	}
@@ -34,10 +34,14 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 	return client
 }
 
-// parseHop reads an address; some proxies write the port behind it.
+// parseHop reads an address; some proxies write the port behind it, or brackets
+// around it.
 func parseHop(text string) (netip.Addr, bool) {
 	if withPort, err := netip.ParseAddrPort(text); err == nil {
 		return withPort.Addr(), true
+	}
+	if inside, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inside, "]") {
+		text = strings.TrimSuffix(inside, "]")
 	}
 	addr, err := netip.ParseAddr(text)
 	return addr, err == nil

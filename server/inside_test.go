@@ -147,6 +147,8 @@ func TestTrustedProxies(t *testing.T) {
 		{"IPv6", []string{"127.0.0.0/8"}, []string{"2001:db8::1"}, "2001:db8::1"},
 		{"some proxies write the port, too", []string{"127.0.0.0/8"}, []string{"192.0.2.1:4711"}, "192.0.2.1"},
 		{"also of a proxy before them", []string{"127.0.0.0/8", "10.0.0.0/8"}, []string{"[2001:db8::1]:4711, 10.0.0.2:80"}, "2001:db8::1"},
+		{"brackets without a port", []string{"127.0.0.0/8"}, []string{"[2001:db8::1]"}, "2001:db8::1"},
+		{"half a pair of brackets is no address", []string{"127.0.0.0/8"}, []string{"[2001:db8::1"}, local},
 		{"IPv4 in IPv6 is IPv4", []string{"127.0.0.0/8"}, []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
 	} {
 		s := &Server{}
@@ -157,6 +159,13 @@ func TestTrustedProxies(t *testing.T) {
 		if got := s.clientAddress(r).String(); got != tc.address {
 			t.Errorf("%s: %s, want %s", tc.why, got, tc.address)
 		}
+	}
+
+	// The zone of a proxy on the same link does not count.
+	s := &Server{proxies: []netip.Prefix{netip.MustParsePrefix("fe80::1/128")}}
+	r := &http.Request{RemoteAddr: "[fe80::1%eth0]:4711", Header: http.Header{"X-Forwarded-For": {"192.0.2.1"}}}
+	if got := s.clientAddress(r).String(); got != "192.0.2.1" {
+		t.Errorf("behind a proxy with a zone: %s", got)
 	}
 }
 
