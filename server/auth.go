@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/counterfoil/counterfoil"
 	"github.com/counterfoil/counterfoil/forwardauth"
@@ -16,7 +15,7 @@ func (s *Server) openFront(c Config) (err error) {
 	}
 	s.front, err = forwardauth.New(forwardauth.Config{
 		Sessions:       s.sessions,
-		LoginURL:       strings.TrimSuffix(c.Sessions.PublicURL, "/") + "/login",
+		LoginURL:       s.sessions.Issuer() + "/login", // the public URL in its one spelling
 		Origins:        c.AppOrigins,
 		TrustedProxies: c.TrustedProxies,
 		AmbiguousPaths: c.AmbiguousPaths,

@@ -61,6 +61,23 @@ func TestAuth(t *testing.T) {
 	want(t, s.newClient().post("/auth", ""), 401)
 }
 
+// TestPublicURLHasOneSpelling: however it is written, browsers are sent to it, and
+// their posts from it are taken.
+func TestPublicURLHasOneSpelling(t *testing.T) {
+	const public = "https://auth.example.com"
+	for _, spelling := range []string{public, public + "/", public + ":", public + ":443", "HTTPS://Auth.example.com"} {
+		t.Run(spelling, func(t *testing.T) {
+			s := openSite(t, func(c *server.Config) { c.Sessions.PublicURL = spelling })
+			if got := s.newClient().get("/auth").Header.Get("X-Login-URL"); got != public+"/login" {
+				t.Errorf("X-Login-URL is %q", got)
+			}
+			header := http.Header{"Content-Type": {"application/json"}, "Origin": {public}}
+			answer := s.newClient().do("POST", "/v1/login", header, `{"username":"john","password":"wrong"}`)
+			want(t, answer, 401)
+		})
+	}
+}
+
 // TestLoginLeadsBack: after the login the user is where he wanted to be, if that
 // is a site of ours (3.7.2, req 38).
 func TestLoginLeadsBack(t *testing.T) {

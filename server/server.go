@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -159,11 +160,12 @@ func (s *Server) openSessions(config Config) (err error) {
 	if s.sessions, err = counterfoil.New(c); err != nil {
 		return err
 	}
-	for _, origin := range append([]string{c.PublicURL}, c.Origins...) {
-		if origin == "" {
-			continue
-		}
-		if err := s.origin.AddTrustedOrigin(strings.TrimSuffix(origin, "/")); err != nil {
+	ours := c.Origins
+	if c.PublicURL != "" {
+		ours = append(slices.Clone(ours), s.sessions.Issuer()) // the public URL as browsers write it
+	}
+	for _, origin := range ours {
+		if err := s.origin.AddTrustedOrigin(origin); err != nil {
 			return errors.Join(fmt.Errorf("server: origin %q: %w", origin, err), s.sessions.Close())
 		}
 	}
