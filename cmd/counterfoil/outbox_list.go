@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,8 +19,8 @@ type outboxListCmd struct {
 }
 
 func (c *outboxListCmd) Run(ctx context.Context, o *options) error {
-	names := o.clientNames(ctx)
 	return o.withOutbox(ctx, func(box *outbox.Outbox) error {
+		names := o.clientNames(ctx)
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "CLIENT\tWAY\tSESSION\tSINCE\tTRIES\tNEXT\tERROR")
 		const page = 1000
@@ -44,7 +45,7 @@ func (c *outboxListCmd) Run(ctx context.Context, o *options) error {
 
 // clientNames are the names of the clients by id. They are kept beside the
 // sessions, and what waits beside the users: while the one is down the other can
-// be looked at, by ids.
+// be looked at, by ids. Before the first server starts there are none.
 func (o *options) clientNames(ctx context.Context) map[string]string {
 	names := map[string]string{}
 	err := o.withStore(ctx, func(s store.Store) error {
@@ -54,7 +55,7 @@ func (o *options) clientNames(ctx context.Context) map[string]string {
 		}
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errNothing) {
 		slog.Warn("the names of the services can't be read: ids stand for them", "error", err)
 	}
 	return names
