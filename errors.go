@@ -199,8 +199,8 @@ func (p Problem) Write(w http.ResponseWriter) {
 }
 
 // WriteError is the default Config.ErrorHandler: it answers with the [Problem]
-// of the error, and logs nothing. A request that brought a bad bearer token learns so by
-// WWW-Authenticate (RFC 6750 section 3).
+// of the error, and logs nothing. A request that brought a bad bearer token
+// learns so by WWW-Authenticate (RFC 6750 section 3).
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, ErrInvalidToken) {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
